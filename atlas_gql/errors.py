@@ -1,0 +1,168 @@
+"""Everything Atlas raises on purpose.
+
+    AtlasError
+    ├── AccessError            who may; answered in GraphQL's errors[]
+    │   ├── Unauthenticated
+    │   ├── NotFound
+    │   └── Forbidden
+    ├── BadUserInput           malformed input; answered in GraphQL's errors[]
+    ├── DomainError            what the caller can act on; answered as data
+    │   ├── ValidationError
+    │   ├── RunConflict
+    │   ├── IdempotencyConflict
+    │   └── ...                operations add their own
+    ├── OperationFailure       why a run, or one item of it, failed
+    │   └── GraphError         said by, or on the way to, Microsoft
+    └── ConfigurationError     a setting or an installation that cannot work
+
+Access errors and domain errors share no ancestor but the root, so that a handler for one never
+swallows the other. The text given to an error is public: it is a literal, or made of values that the
+caller may see, and never another exception's text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from atlas_gql.reasons import ReasonCode
+
+
+class AtlasError(Exception):
+    """Something Atlas knows how to explain."""
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str = "") -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        super().__init__(self.message)
+
+
+class AccessError(AtlasError):
+    """Access was refused."""
+
+    status: ClassVar[int] = 403
+
+
+class Unauthenticated(AccessError):
+    """A valid API token is needed: send it as `Authorization: Bearer atlas_...`."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class NotFound(AccessError):
+    """Not found."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class Forbidden(AccessError):
+    """Your role lacks a capability that this needs."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+    def __init__(self, capability: str) -> None:
+        self.capability = capability
+        super().__init__(f"This needs the capability {capability}.")
+
+
+class BadUserInput(AtlasError):
+    """The request holds a malformed value."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class DomainError(AtlasError):
+    """The request was understood and cannot be carried out; nothing was done."""
+
+
+class ValidationError(DomainError):
+    """A value of the input does not fit."""
+
+    code = "VALIDATION_FAILED"
+
+    def __init__(self, message: str, field: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class RunConflict(DomainError):
+    """Another run on the same target is active, and was started with other input."""
+
+    code = "RUN_CONFLICT"
+
+    def __init__(self, run_id: UUID, message: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(message)
+
+
+class IdempotencyConflict(DomainError):
+    """This idempotency key was used before, with other input."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+    def __init__(self, run_id: UUID, message: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(message)
+
+
+class OperationFailure(AtlasError):
+    """A run, or one item of it, failed for a reason that can be told.
+
+    `code` here is the operation's own, namespaced code without its prefix (`item_failed`); the host
+    puts the operation's type before it.
+    """
+
+    reason: ClassVar[ReasonCode] = ReasonCode.UNKNOWN_ERROR
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: ReasonCode | None = None,
+        detail: str | None = None,
+        code: str = "failed",
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason_code = reason or type(self).reason
+        self.detail = detail
+        self.failure_code = code
+        self.request_id = request_id
+
+
+class GraphError(OperationFailure):
+    """A call to Microsoft Graph, or to its login service, did not succeed.
+
+    `status` is the HTTP status where there was an answer; `retry_after` seconds; `may_have_happened`
+    is true for a write whose effect is unknown (no answer, or an answer after which it may have run).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: ReasonCode,
+        status: int | None = None,
+        retry_after: float | None = None,
+        may_have_happened: bool = False,
+        detail: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason, detail=detail, request_id=request_id)
+        self.status = status
+        self.retry_after = retry_after
+        self.may_have_happened = may_have_happened
+
+
+class ConfigurationError(AtlasError):
+    """A setting or the installation does not allow this."""
+
+    code = "CONFIGURATION"
