@@ -10,6 +10,8 @@
     │   ├── ValidationError
     │   ├── RunConflict
     │   ├── IdempotencyConflict
+    │   ├── WritesNotEnabled
+    │   ├── RunFinished
     │   └── ...                operations add their own
     ├── OperationFailure       why a run, or one item of it, failed
     │   └── GraphError         said by, or on the way to, Microsoft
@@ -107,6 +109,22 @@ class IdempotencyConflict(DomainError):
     """This idempotency key was used before, with other input."""
 
     code = "IDEMPOTENCY_CONFLICT"
+
+    def __init__(self, run_id: UUID, message: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(message)
+
+
+class WritesNotEnabled(DomainError):
+    """The tenant has no provider, or its provider may not write."""
+
+    code = "WRITES_NOT_ENABLED"
+
+
+class RunFinished(DomainError):
+    """The run has ended already."""
+
+    code = "RUN_FINISHED"
 
     def __init__(self, run_id: UUID, message: str = "") -> None:
         self.run_id = run_id

@@ -1,0 +1,79 @@
+"""Microsoft Graph: the client, the contracts of policy kinds, tokens, and the safe assignment write."""
+
+from atlas_gql.graph.client import GraphClient
+from atlas_gql.graph.clouds import CHINA, CLOUDS, GLOBAL, US_GOVERNMENT, US_GOVERNMENT_DOD, Cloud
+from atlas_gql.graph.contracts import CONTRACTS, Family, PolicyContract, WriteStrategy, contract_of
+from atlas_gql.graph.microsoft import MicrosoftGraphClient
+from atlas_gql.graph.model import (
+    Assignment,
+    Filter,
+    Group,
+    Identity,
+    Policy,
+    TargetKind,
+    fingerprint,
+    parse_assignment,
+)
+from atlas_gql.graph.null import NullGraphClient
+from atlas_gql.graph.pacing import Pacer
+from atlas_gql.graph.patience import Clock, Patience
+from atlas_gql.graph.steps import intermediate_fingerprints
+from atlas_gql.graph.tokens import (
+    Certificate,
+    Credential,
+    Federated,
+    MsalTokens,
+    Secret,
+    TokenSource,
+    claims,
+)
+from atlas_gql.graph.transport import TIMEOUT
+from atlas_gql.graph.write import (
+    Intent,
+    ReadBack,
+    WriteOutcome,
+    Written,
+    write_assignments,
+)
+
+__all__ = [
+    "CHINA",
+    "CLOUDS",
+    "CONTRACTS",
+    "GLOBAL",
+    "TIMEOUT",
+    "US_GOVERNMENT",
+    "US_GOVERNMENT_DOD",
+    "Assignment",
+    "Certificate",
+    "Clock",
+    "Cloud",
+    "Credential",
+    "Family",
+    "Federated",
+    "Filter",
+    "GraphClient",
+    "Group",
+    "Identity",
+    "Intent",
+    "MicrosoftGraphClient",
+    "MsalTokens",
+    "NullGraphClient",
+    "Pacer",
+    "Patience",
+    "Policy",
+    "PolicyContract",
+    "ReadBack",
+    "Secret",
+    "TargetKind",
+    "TokenSource",
+    "WriteOutcome",
+    "WriteStrategy",
+    "Written",
+    "claims",
+    "contract_of",
+    "fingerprint",
+    "intermediate_fingerprints",
+    "parse_assignment",
+    "write_assignments",
+]

@@ -1,0 +1,136 @@
+"""One pool of connections, and the only ways to use it: scopes.
+
+    async with database.scope(ENGINE).begin() as tx:      # a transaction
+        row = await tx.one(statement, run_id=run_id)
+    rows = await database.scope(actor_scope).fetch(statement)   # one read, one round trip
+
+A scope says on whose behalf the database is used. All access goes through one, so that it is the one
+place where row-level security is told who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import namedtuple_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.sql.expression import Executable
+
+from atlas_gql.db.statements import prepare
+
+Row = Any
+"""A named tuple of the columns that were selected."""
+
+SESSION = (
+    "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+)
+KEEPALIVES = {"keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """On whose behalf the database is used: an actor, one run, or Atlas's own engine."""
+
+    kind: str
+    user_id: UUID | None = None
+    run_id: UUID | None = None
+    tenant_id: UUID | None = None
+
+
+ENGINE = Scope(kind="engine")
+"""Work of Atlas itself across tenants: authentication, queue, reaper, commands."""
+
+
+class Transaction:
+    """Statements that take effect together, in one scope."""
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: Executable, **parameters: Any) -> int:
+        """Run a statement; gives the number of rows it touched."""
+        prepared = prepare(statement)
+        cursor = await self._connection.execute(prepared.sql.encode(), prepared.parameters(parameters))
+        return cursor.rowcount
+
+    async def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement once for each set of parameters, in one round trip; gives the rows touched."""
+        if not rows:
+            return 0
+        prepared = prepare(statement)
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(prepared.sql.encode(), [prepared.parameters(row) for row in rows])
+            return cursor.rowcount
+
+    async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
+        prepared = prepare(statement)
+        cursor = await self._connection.execute(prepared.sql.encode(), prepared.parameters(parameters))
+        return await cursor.fetchall()
+
+    async def one(self, statement: Executable, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        rows = await self.fetch(statement, **parameters)
+        return rows[0] if rows else None
+
+
+class ScopedDatabase:
+    """The database as one scope may use it."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]], scope: Scope) -> None:
+        self._pool = pool
+        self.scope = scope
+
+    async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
+        """The rows of one statement, in a round trip of its own."""
+        async with self._pool.connection() as connection:
+            return await Transaction(connection).fetch(statement, **parameters)
+
+    async def one(self, statement: Executable, **parameters: Any) -> Row | None:
+        rows = await self.fetch(statement, **parameters)
+        return rows[0] if rows else None
+
+    async def execute(self, statement: Executable, **parameters: Any) -> int:
+        """One statement that is its own transaction; gives the number of rows it touched."""
+        async with self._pool.connection() as connection:
+            return await Transaction(connection).execute(statement, **parameters)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """A READ COMMITTED transaction: committed at the end, rolled back by an exception."""
+        async with self._pool.connection() as connection, connection.transaction():
+            yield Transaction(connection)
+
+
+class Database:
+    """A process's connections to PostgreSQL. Open it on the event loop that uses it."""
+
+    def __init__(self, url: str, *, max_connections: int = 10) -> None:
+        self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=max_connections,
+            open=False,
+            name="atlas",
+            kwargs={
+                "autocommit": True,
+                "row_factory": namedtuple_row,
+                "options": SESSION,
+                "application_name": "atlas",
+                **KEEPALIVES,
+            },
+        )
+
+    async def open(self, *, within: float = 15) -> None:
+        """Connect. Raises psycopg_pool.PoolTimeout when no connection comes within that many seconds."""
+        await self._pool.open(wait=True, timeout=within)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def scope(self, scope: Scope) -> ScopedDatabase:
+        return ScopedDatabase(self._pool, scope)

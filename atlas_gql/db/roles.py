@@ -1,0 +1,45 @@
+"""The two database roles: `atlas_owner` owns and migrates, `atlas_app` serves.
+
+Neither is a superuser or may bypass row-level security. Roles belong to the whole server, so making
+them is not a migration; it happens before the first one and may be repeated.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+OWNER = "atlas_owner"
+APP = "atlas_app"
+
+
+def ensure_roles(connection: Connection, app_password: str | None) -> None:
+    """Make both roles where they are missing, and give them this database.
+
+    `app_password` is given to `atlas_app` when it is made here; an existing role is left as it is.
+    The connection's role needs CREATEROLE for that, and nothing when both roles are there.
+    """
+    _ensure(connection, OWNER, sql.SQL("NOLOGIN"))
+    _ensure(connection, APP, sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(app_password)))
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    user, database = connection.execute(text("SELECT current_user, current_database()")).one()
+    if user != OWNER:
+        raw.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(user)))
+    name = sql.Identifier(database)
+    raw.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    raw.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
+    raw.execute(sql.SQL("GRANT CREATE, USAGE ON SCHEMA public TO {}").format(sql.Identifier(OWNER)))
+    raw.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(APP)))
+
+
+def _ensure(connection: Connection, role: str, options: sql.Composable) -> None:
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    # Two databases of one server may be made at the same time: the loser of that race finds the role.
+    raw.execute(
+        sql.SQL(
+            "DO $do$ BEGIN CREATE ROLE {} {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $do$"
+        ).format(sql.Identifier(role), options)
+    )

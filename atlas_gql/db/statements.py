@@ -1,0 +1,56 @@
+"""From a SQLAlchemy Core statement to what psycopg runs: compiled once, kept, and typed.
+
+Statements are built with Core, so that tables and columns have one definition, and executed on the raw
+driver connection: reading a page costs the driver's work and little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from psycopg.types.json import Jsonb
+from sqlalchemy import types
+from sqlalchemy.dialects.postgresql import psycopg as dialect_module
+from sqlalchemy.sql.expression import Executable
+
+_DIALECT = dialect_module.dialect()  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A statement's text in psycopg's form, and how its parameters are made."""
+
+    sql: str
+    defaults: Mapping[str, Any]
+    json: frozenset[str]
+    required: frozenset[str]
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The statement's own values, overridden by the given ones. Raises KeyError for a wrong name."""
+        if unknown := given.keys() - self.defaults.keys():
+            raise KeyError(f"the statement has no parameter {', '.join(sorted(unknown))}")
+        if missing := self.required - given.keys():
+            raise KeyError(f"the statement wants {', '.join(sorted(missing))}")
+        values = {**self.defaults, **given}
+        for name in self.json:
+            if values[name] is not None:
+                values[name] = Jsonb(values[name], dumps=orjson.dumps)
+        return values
+
+
+@lru_cache(maxsize=2048)
+def prepare(statement: Executable) -> Prepared:
+    """Compile a statement. The cache is by identity: keep statements in module variables or caches."""
+    compiled = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined] # every statement we build has it
+    json = frozenset(name for name, bind in compiled.binds.items() if isinstance(bind.type, types.JSON))
+    required = frozenset(name for name, bind in compiled.binds.items() if bind.required)
+    return Prepared(
+        sql=str(compiled),
+        defaults={name: bind.value for name, bind in compiled.binds.items()},
+        json=json,
+        required=required,
+    )

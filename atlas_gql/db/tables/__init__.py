@@ -1,0 +1,31 @@
+"""Every table, and the metadata that holds them."""
+
+from atlas_gql.db.tables.audit import audit_entries
+from atlas_gql.db.tables.backups import backup_contents, backup_items, backup_sets
+from atlas_gql.db.tables.metadata import metadata
+from atlas_gql.db.tables.restores import restore_items, restore_runs
+from atlas_gql.db.tables.runs import idempotency_keys, operation_runs, run_items
+from atlas_gql.db.tables.tenants import credentials, policies, providers, tenants
+from atlas_gql.db.tables.workspaces import api_tokens, memberships, tenant_grants, users, workspaces
+
+__all__ = [
+    "api_tokens",
+    "audit_entries",
+    "backup_contents",
+    "backup_items",
+    "backup_sets",
+    "credentials",
+    "idempotency_keys",
+    "memberships",
+    "metadata",
+    "operation_runs",
+    "policies",
+    "providers",
+    "restore_items",
+    "restore_runs",
+    "run_items",
+    "tenant_grants",
+    "tenants",
+    "users",
+    "workspaces",
+]

@@ -1,0 +1,45 @@
+"""Audit entries: append-only. UPDATE, DELETE and TRUNCATE are refused by triggers and by rights."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from atlas_gql.db.tables.metadata import created_at, json, metadata, primary_key, required
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    primary_key(),
+    # An entry about the installation has no workspace; one about a workspace has no tenant.
+    Column("workspace_id", Uuid, ForeignKey("workspaces.id")),
+    Column("tenant_id", Uuid),
+    # No foreign key: the run is pruned, the entry stays.
+    Column("run_id", Uuid),
+    required("action"),
+    required("actor_kind"),
+    Column("actor_id", Uuid),
+    required("actor_name"),
+    Column("token_id", Uuid),
+    Column("resource_kind", Text),
+    Column("resource_id", Text),
+    Column("outcome", Text),
+    Column("reason", Text),
+    json("details", "{}"),
+    Column("request_id", Text),
+    created_at(),
+    UniqueConstraint("run_id", "action"),
+    ForeignKeyConstraint(["tenant_id", "workspace_id"], ["tenants.id", "tenants.workspace_id"]),
+    Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
+    Index(None, "tenant_id", "action", text("created_at DESC"), text("id DESC")),
+    Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+)

@@ -1,0 +1,94 @@
+"""Tenants, and how Atlas reaches them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from atlas_gql.db.tables.metadata import (
+    created_at,
+    instant,
+    metadata,
+    one_of,
+    primary_key,
+    required,
+    tenant_columns,
+    workspace_id,
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    primary_key(),
+    workspace_id(),
+    required("name"),
+    Column("entra_tenant_id", Uuid, nullable=False),
+    required("primary_domain"),
+    created_at(),
+    instant("archived_at"),
+    UniqueConstraint("id", "workspace_id"),
+    UniqueConstraint("workspace_id", "entra_tenant_id"),
+    Index(None, "workspace_id", "id"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    primary_key(),
+    workspace_id(),
+    required("name"),
+    required("kind"),
+    # AES-GCM: nonce and ciphertext; `key_id` names the key that opens it.
+    Column("sealed", LargeBinary, nullable=False),
+    required("key_id"),
+    created_at(),
+    instant("expires_at"),
+    UniqueConstraint("id", "workspace_id"),
+    UniqueConstraint("workspace_id", "name"),
+    one_of("kind", ("secret", "certificate", "federated")),
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    primary_key(),
+    *tenant_columns(),
+    required("cloud"),
+    required("client_id"),
+    Column("credential_id", Uuid, nullable=False),
+    Column("write_credential_id", Uuid),
+    Column("writes_enabled", Boolean, nullable=False, server_default=text("false")),
+    created_at(),
+    UniqueConstraint("tenant_id"),
+    ForeignKeyConstraint(["credential_id", "workspace_id"], ["credentials.id", "credentials.workspace_id"]),
+    ForeignKeyConstraint(
+        ["write_credential_id", "workspace_id"], ["credentials.id", "credentials.workspace_id"]
+    ),
+    one_of("cloud", ("global", "us_government", "us_government_dod", "china", "simulator")),
+    Index(None, "workspace_id"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    primary_key(),
+    *tenant_columns(),
+    required("policy_type"),
+    required("external_id"),
+    required("name"),
+    Column("platform", Text),
+    Column("last_seen_at", instant("last_seen_at").type, nullable=False),
+    UniqueConstraint("tenant_id", "policy_type", "external_id"),
+    Index(None, "tenant_id", "name", "id"),
+    Index(None, "tenant_id", "policy_type", "name", "id"),
+)

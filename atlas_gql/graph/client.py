@@ -1,0 +1,70 @@
+"""The one road to Microsoft Graph: what every client offers, whoever answers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from atlas_gql.graph.contracts import PolicyContract
+from atlas_gql.graph.model import Assignment, Filter, Group, Policy
+
+
+class GraphClient(Protocol):
+    """One tenant's Graph. Every method raises GraphError with a reason code; none returns a guess.
+
+    Whoever has to change assignments calls `write_assignments`, never the three methods that write.
+    """
+
+    def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:
+        """Every policy of a kind, page by page; one whose assignments are unknown carries `error`."""
+
+    async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
+        """One policy as it is now; may carry `error`. Raises GraphError (NOT_FOUND) when it is gone."""
+
+    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
+        """Groups by their ids, as given; None for one that does not exist."""
+
+    async def groups_named(self, names: Collection[str]) -> dict[str, list[Group]]:
+        """Groups by their names, as given: none, one or several of each, as Graph compares names."""
+
+    async def filters(self) -> list[Filter]:
+        """Every assignment filter of the tenant."""
+
+    async def assign(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignments: Sequence[Assignment],
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        """Replace all of a policy's assignments; returns the request id. For ASSIGN kinds."""
+
+    async def add_assignment(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignment: Assignment,
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        """Add one assignment; done twice, it is there twice. Returns the request id. For ITEMS kinds."""
+
+    async def delete_assignment(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignment_id: str,
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        """Delete one assignment; returns the request id. For ITEMS kinds."""
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """One JSON object by its path with version, such as `/beta/deviceManagement/...`."""
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Every page of a list, as Graph gives it."""
+
+    async def aclose(self) -> None:
+        """Let go of what the client holds."""

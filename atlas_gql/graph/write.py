@@ -1,0 +1,285 @@
+"""The safe write of a policy's assignments: the only place of the product that writes any.
+
+Read the policy as it is, compare with what the plan was made from, keep it, write, read back, compare.
+A resumed write starts again at the top, and finds by the fingerprints of its own earlier intents that
+the state it meets is one it may itself have left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from atlas_gql.errors import GraphError, OperationFailure
+from atlas_gql.graph.client import GraphClient
+from atlas_gql.graph.contracts import PolicyContract, WriteStrategy
+from atlas_gql.graph.model import Assignment, Policy, TargetKind, fingerprint
+from atlas_gql.graph.steps import intermediate_fingerprints, key, keys, steps_between
+from atlas_gql.reasons import ReasonCode
+
+
+class WriteOutcome(StrEnum):
+    """How a write that did not fail ended."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    """The policy already held what was wanted; nothing was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A write that did not fail. `request_id` is that of the last write, where there was one."""
+
+    outcome: WriteOutcome
+    before: Policy
+    after: Policy
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What is about to be written, as fingerprints.
+
+    Journal all three: a later write of the same item passes them as `ours`.
+    """
+
+    before_fingerprint: str
+    desired_fingerprint: str
+    intermediate: tuple[str, ...] = ()
+    """The states between the two, in their order; a crash may leave any of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadBack:
+    """How long reads may lag behind a write, in seconds."""
+
+    waits: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+    """Before each look; the last look decides."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    repeats: int = 4
+    """How often a single item is sent again after it was looked for in vain."""
+
+
+async def write_assignments(
+    client: GraphClient,
+    contract: PolicyContract,
+    policy_id: str,
+    *,
+    planned_from: str,
+    desired: Sequence[Assignment],
+    keep: Callable[[Policy, Intent], Awaitable[None]],
+    ours: Collection[str] = (),
+    justification: str | None = None,
+    read_back: ReadBack | None = None,
+) -> Written:
+    """Make `desired` the policy's direct assignments, if they are still what the plan was made from.
+
+    `planned_from` is the fingerprint that the plan saw; `ours` those of the states that earlier, unfinished
+    writes of this item may have left (their `Intent`s). `keep` is called once before anything is written,
+    with the policy as it is and the intent; it makes both durable, and raises to stop. On a resumed write it
+    is called again, with the state met then. Inherited assignments are left alone.
+
+    Raises OperationFailure or GraphError. Nothing was written after NOT_FOUND, UNSUPPORTED,
+    INVALID_REQUEST, STALE_PLAN, a failed first read, or whatever `keep` raised. After any other reason, and
+    after a cancellation, call again with the journalled intents as `ours`. WRITE_UNCERTAIN: whether it took
+    effect is unknown. VERIFICATION_FAILED: it was accepted, and the tenant holds something else.
+    """
+    wanted = tuple(assignment for assignment in desired if assignment.is_direct)
+    before = await client.policy(contract, policy_id)
+    if before.error:
+        raise before.error
+    current = fingerprint(before.assignments)
+    goal = fingerprint(wanted)
+    if current == goal:
+        return Written(outcome=WriteOutcome.UNCHANGED, before=before, after=before)
+    if current != planned_from and current not in ours:
+        raise OperationFailure(
+            "The policy's assignments changed after the plan was made; nothing was written. Make a new plan.",
+            reason=ReasonCode.STALE_PLAN,
+        )
+    _demand_writable(contract, before.assignments, wanted)
+    intent = Intent(
+        before_fingerprint=current,
+        desired_fingerprint=goal,
+        intermediate=tuple(intermediate_fingerprints(contract, before.assignments, wanted)),
+    )
+    await keep(before, intent)
+    work = _Write(client, contract, policy_id, justification, read_back or ReadBack())
+    if contract.write is WriteStrategy.ITEMS:
+        after = await work.item_by_item(before, wanted, goal)
+    else:
+        after = await work.at_once(current, wanted, goal)
+    return Written(outcome=WriteOutcome.APPLIED, before=before, after=after, request_id=work.request_id)
+
+
+class _Write:
+    """One write in progress."""
+
+    def __init__(
+        self,
+        client: GraphClient,
+        contract: PolicyContract,
+        policy_id: str,
+        justification: str | None,
+        read_back: ReadBack,
+    ) -> None:
+        self._client = client
+        self._contract = contract
+        self._policy_id = policy_id
+        self._justification = justification
+        self._read_back = read_back
+        self.request_id: str | None = None
+
+    async def at_once(self, current: str, wanted: Sequence[Assignment], goal: str) -> Policy:
+        """Replace the set; once more if no clear answer came and the policy is found unchanged."""
+
+        def reached(policy: Policy) -> bool:
+            return fingerprint(policy.assignments) == goal
+
+        unclear = await self._sent(self._assign(wanted))
+        seen = await self._look(reached)
+        if unclear and seen and fingerprint(seen.assignments) == current:
+            unclear = await self._sent(self._assign(wanted))
+            seen = await self._look(reached)
+        return _verified(seen, goal, unclear)
+
+    async def item_by_item(self, before: Policy, wanted: Sequence[Assignment], goal: str) -> Policy:
+        """Add, see that all additions are there, only then delete."""
+        for assignment in steps_between(before.assignments, wanted).adds:
+            await self._add(assignment)
+        needed = keys(wanted)
+        seen = await self._look(lambda policy: needed <= keys(policy.assignments))
+        if seen is None or not needed <= keys(seen.assignments):
+            return _verified(seen, goal, None)
+        # What somebody else added meanwhile is not ours to delete; what we added twice is.
+        known = {assignment.raw["id"] for assignment in before.assignments if assignment.is_direct}
+        deletes = [
+            assignment
+            for assignment in steps_between(seen.assignments, wanted).deletes
+            if assignment.raw.get("id") in known or key(assignment) in needed
+        ]
+        unclear = None
+        for assignment in deletes:
+            unclear = await self._sent(self._delete(assignment)) or unclear
+        if deletes:
+            seen = await self._look(lambda policy: fingerprint(policy.assignments) == goal)
+        return _verified(seen, goal, unclear)
+
+    async def _add(self, assignment: Assignment) -> None:
+        """Add one; after an unclear answer it is looked for before it is sent again."""
+        unclear: GraphError | None = None
+        for _ in range(1 + self._read_back.repeats):
+            unclear = await self._sent(self._post(assignment))
+            if unclear is None:
+                return
+            seen = await self._look(lambda policy: key(assignment) in keys(policy.assignments))
+            if seen is None:
+                break
+            if key(assignment) in keys(seen.assignments):
+                return
+        raise _uncertain(unclear)
+
+    async def _assign(self, wanted: Sequence[Assignment]) -> str | None:
+        return await self._client.assign(
+            self._contract, self._policy_id, wanted, justification=self._justification
+        )
+
+    async def _post(self, assignment: Assignment) -> str | None:
+        return await self._client.add_assignment(
+            self._contract, self._policy_id, assignment, justification=self._justification
+        )
+
+    async def _delete(self, assignment: Assignment) -> str | None:
+        try:
+            return await self._client.delete_assignment(
+                self._contract, self._policy_id, assignment.raw["id"], justification=self._justification
+            )
+        except GraphError as error:
+            if error.reason_code is ReasonCode.NOT_FOUND:
+                return error.request_id  # gone already, which was the aim
+            raise
+
+    async def _sent(self, write: Awaitable[str | None]) -> GraphError | None:
+        """None when the write was accepted; the error when it may have happened; else raises it."""
+        try:
+            self.request_id = await write
+        except GraphError as error:
+            if not error.may_have_happened:
+                raise
+            self.request_id = error.request_id
+            return error
+        return None
+
+    async def _look(self, found: Callable[[Policy], bool]) -> Policy | None:
+        """The policy when `found` is true of it, else as last seen; None when the last look failed.
+
+        Raises GraphError (THROTTLED): whoever resumes later begins by reading.
+        """
+        seen = None
+        for wait in self._read_back.waits:
+            await self._read_back.sleep(wait)
+            try:
+                seen = await self._client.policy(self._contract, self._policy_id)
+            except GraphError as error:
+                if error.reason_code is ReasonCode.THROTTLED:
+                    raise
+                seen = None
+            if seen and seen.error:
+                seen = None
+            if seen and found(seen):
+                return seen
+        return seen
+
+
+def _verified(seen: Policy | None, goal: str, unclear: GraphError | None) -> Policy:
+    if seen is None:
+        raise _uncertain(unclear)
+    if fingerprint(seen.assignments) == goal:
+        return seen
+    if unclear:
+        raise _uncertain(unclear)
+    raise OperationFailure(
+        "Microsoft accepted the write, but the policy does not hold what was written. Somebody may have "
+        "changed it at the same time: look at it in the Intune admin center, and make a new plan.",
+        reason=ReasonCode.VERIFICATION_FAILED,
+    )
+
+
+def _uncertain(cause: GraphError | None) -> OperationFailure:
+    failure = OperationFailure(
+        "Whether the write took effect could not be found out. Look at the policy in the Intune admin "
+        "center, and try again.",
+        reason=ReasonCode.WRITE_UNCERTAIN,
+        request_id=cause.request_id if cause else None,
+    )
+    failure.__cause__ = cause
+    return failure
+
+
+def _demand_writable(
+    contract: PolicyContract, current: Sequence[Assignment], wanted: Sequence[Assignment]
+) -> None:
+    direct = [assignment for assignment in current if assignment.is_direct]
+    if any(assignment.target is TargetKind.UNKNOWN for assignment in (*direct, *wanted)):
+        raise OperationFailure(
+            "The policy is assigned to a kind of target that Atlas does not write; nothing was written.",
+            reason=ReasonCode.UNSUPPORTED,
+        )
+    if not contract.supports_filters and any(assignment.filter_id for assignment in wanted):
+        raise OperationFailure(
+            "This kind of policy takes no assignment filters; without its filter the assignment would "
+            "reach further. Nothing was written.",
+            reason=ReasonCode.UNSUPPORTED,
+        )
+    if len({assignment.identity for assignment in wanted}) < len(wanted):
+        raise OperationFailure(
+            "Two assignments name the same target; Microsoft would ignore one of them. Nothing was written.",
+            reason=ReasonCode.INVALID_REQUEST,
+        )
+    if contract.write is WriteStrategy.ITEMS and not all(assignment.raw.get("id") for assignment in direct):
+        raise OperationFailure(
+            "Microsoft gave an assignment without an id, which could not be deleted. Nothing was written.",
+            reason=ReasonCode.INVALID_RESPONSE,
+        )

@@ -1,0 +1,191 @@
+"""Backup sets as an operation sees them: made by a start, filled by a run, read by a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.ids import new_id
+from atlas_gql.db.tables import backup_sets
+from atlas_gql.ops import items
+from atlas_gql.ops.failures import Failure, classify
+from atlas_gql.ops.inputs import digest
+from atlas_gql.ops.items import Item
+from atlas_gql.ops.leases import Claim
+from atlas_gql.plugins.api import CapturedPolicy
+
+_NEW = insert(backup_sets).values(
+    {
+        name: bindparam(name, type_=backup_sets.c[name].type)
+        for name in ("id", "tenant_id", "workspace_id", "origin", "run_id", "restore_run_id", "policy_types")
+    }
+)
+
+# Content that an earlier backup holds already is found by its hash and not stored again.
+_CONTENTS = text(
+    """
+    INSERT INTO backup_contents (tenant_id, workspace_id, hash, content)
+    SELECT DISTINCT ON (given.hash) :tenant_id, :workspace_id, decode(given.hash, 'hex'), given.content
+    FROM jsonb_to_recordset(:rows) AS given(hash text, content jsonb)
+    WHERE given.hash IS NOT NULL
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(bindparam("rows", type_=JSONB))
+
+_ITEMS = text(
+    """
+    INSERT INTO backup_items (id, tenant_id, workspace_id, backup_set_id, policy_type, external_id, name,
+        platform, assignments_state, content_hash, assignment_count, reason, message)
+    SELECT given.id, :tenant_id, :workspace_id, :backup_set_id, given.policy_type, given.external_id,
+        given.name, given.platform, given.state, decode(given.hash, 'hex'), given.count, given.reason,
+        given.message
+    FROM jsonb_to_recordset(:rows) AS given(id uuid, policy_type text, external_id text, name text,
+        platform text, state text, hash text, count int, reason text, message text)
+    ON CONFLICT (backup_set_id, policy_type, external_id) DO NOTHING
+    """
+).bindparams(bindparam("rows", type_=JSONB))
+
+_POLICIES = text(
+    """
+    INSERT INTO policies AS seen (id, tenant_id, workspace_id, policy_type, external_id, name, platform,
+        last_seen_at)
+    SELECT given.id, :tenant_id, :workspace_id, given.policy_type, given.external_id, given.name,
+        given.platform, clock_timestamp()
+    FROM jsonb_to_recordset(:rows) AS given(id uuid, policy_type text, external_id text, name text,
+        platform text)
+    ORDER BY given.policy_type, given.external_id
+    ON CONFLICT (tenant_id, policy_type, external_id) DO UPDATE SET
+        name = excluded.name, platform = excluded.platform, last_seen_at = excluded.last_seen_at
+    """
+).bindparams(bindparam("rows", type_=JSONB))
+
+
+async def new_backup_set(
+    tx: Transaction,
+    *,
+    set_id: UUID,
+    tenant_id: UUID,
+    workspace_id: UUID,
+    origin: str,
+    run_id: UUID,
+    restore_run_id: UUID | None = None,
+    policy_types: Sequence[str] | None = None,
+) -> None:
+    """Make an empty set that a run will fill."""
+    await tx.execute(
+        _NEW,
+        id=set_id,
+        tenant_id=tenant_id,
+        workspace_id=workspace_id,
+        origin=origin,
+        run_id=run_id,
+        restore_run_id=restore_run_id,
+        policy_types=list(policy_types) if policy_types else None,
+    )
+
+
+def content_of(policy: CapturedPolicy) -> dict[str, Any]:
+    """What a backup stores of a policy beside its identity."""
+    return {
+        "assignments": [dict(assignment) for assignment in policy.assignments],
+        "groups": {key: dict(value) for key, value in policy.groups.items()},
+        "filters": {key: dict(value) for key, value in policy.filters.items()},
+        "scopeTagIds": list(policy.scope_tag_ids),
+    }
+
+
+def captured_from(
+    *, policy_type: str, external_id: str, name: str, platform: str | None, content: Mapping[str, Any]
+) -> CapturedPolicy:
+    """The inverse: a policy from its identity and its stored content."""
+    return CapturedPolicy(
+        policy_type=policy_type,
+        id=external_id,
+        name=name,
+        platform=platform,
+        scope_tag_ids=tuple(content.get("scopeTagIds", ())),
+        assignments=tuple(content.get("assignments", ())),
+        groups=content.get("groups", {}),
+        filters=content.get("filters", {}),
+    )
+
+
+async def store(
+    tx: Transaction,
+    *,
+    set_id: UUID,
+    tenant_id: UUID,
+    workspace_id: UUID,
+    policies: Sequence[CapturedPolicy],
+    failures: Mapping[str, Failure],
+) -> None:
+    """Put policies into a set; those that are there already stay as they are."""
+    rows = [_row(policy, failures.get(key_of(policy))) for policy in policies]
+    owner = {"tenant_id": tenant_id, "workspace_id": workspace_id}
+    await tx.execute(_CONTENTS, rows=rows, **owner)
+    await tx.execute(_ITEMS, rows=rows, backup_set_id=set_id, **owner)
+    await tx.execute(_POLICIES, rows=rows, **owner)
+
+
+def key_of(policy: CapturedPolicy) -> str:
+    """The key of a policy among the items of a run."""
+    return f"{policy.policy_type}/{policy.id}"
+
+
+def _row(policy: CapturedPolicy, failure: Failure | None) -> dict[str, Any]:
+    content = None if failure else content_of(policy)
+    return {
+        "id": str(new_id()),
+        "policy_type": policy.policy_type,
+        "external_id": policy.id,
+        "name": policy.name,
+        "platform": policy.platform,
+        "state": "failed" if failure else "fetched",
+        "hash": digest(content).hex() if content else None,
+        "content": content,
+        "count": len(policy.assignments),
+        "reason": failure.reason if failure else None,
+        "message": failure.message if failure else None,
+    }
+
+
+class RunBackups:
+    """The backup set that one run captures (`Backups` of the plugin API)."""
+
+    def __init__(self, database: Database, claim: Claim) -> None:
+        self._database = database
+        self._claim = claim
+
+    async def save(self, captured: Sequence[CapturedPolicy]) -> None:
+        claim = self._claim
+        failures = {
+            key_of(policy): classify(policy.error, claim.type)
+            for policy in captured
+            if policy.error is not None
+        }
+        async with self._database.scope(ENGINE).begin() as tx:
+            await items.hold(tx, claim)
+            await store(
+                tx,
+                set_id=claim.row.subject_id,
+                tenant_id=claim.tenant_id,
+                workspace_id=claim.workspace_id,
+                policies=captured,
+                failures=failures,
+            )
+            await items.record(tx, claim, [_item(policy, failures) for policy in captured])
+        items.stop_if_cancelled(claim)
+
+
+def _item(policy: CapturedPolicy, failures: Mapping[str, Failure]) -> Item:
+    key = key_of(policy)
+    failure = failures.get(key)
+    state = items.FAILED if failure else items.SUCCEEDED
+    return Item(
+        key=key, label=policy.name, state=state, result=None if failure else "captured", failure=failure
+    )

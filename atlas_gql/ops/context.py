@@ -1,0 +1,152 @@
+"""What a handler is given: the run, its tenant, and everything bound to them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from concurrent.futures import Executor
+from typing import Any, NoReturn, TypeVar
+
+import structlog
+
+from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.errors import OperationFailure
+from atlas_gql.graph import Filter, GraphClient, Group, Policy, PolicyContract
+from atlas_gql.ops import items
+from atlas_gql.ops.apply import RestoreWriter
+from atlas_gql.ops.backups import RunBackups
+from atlas_gql.ops.failures import classify
+from atlas_gql.ops.items import Item
+from atlas_gql.ops.leases import Claim
+from atlas_gql.plugins.api import Run, Tenant
+from atlas_gql.reasons import ReasonCode
+
+Result = TypeVar("Result")
+Thing = TypeVar("Thing")
+
+
+class ReadOnlyGraph:
+    """A tenant's Graph client without the ways to write assignments: those go through `restores.apply`."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:
+        return self._client.policies(contract)
+
+    async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
+        return await self._client.policy(contract, policy_id)
+
+    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
+        return await self._client.groups(ids)
+
+    async def groups_named(self, names: Collection[str]) -> dict[str, list[Group]]:
+        return await self._client.groups_named(names)
+
+    async def filters(self) -> list[Filter]:
+        return await self._client.filters()
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return await self._client.get(path, params)
+
+    def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
+        return self._client.pages(path, params)
+
+    async def assign(self, *_: Any, **__: Any) -> NoReturn:
+        raise OperationFailure(
+            "Assignments are written through the restore run only.",
+            reason=ReasonCode.UNSUPPORTED,
+            code="write_refused",
+        )
+
+    add_assignment = delete_assignment = assign
+
+    async def aclose(self) -> None:
+        """Nothing: the client belongs to the process."""
+
+
+class Context:
+    """`RunContext` of the plugin API."""
+
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        *,
+        tenant: Tenant,
+        graph: GraphClient,
+        restores: RestoreWriter,
+        executor: Executor,
+    ) -> None:
+        self._database = database
+        self._claim = claim
+        self._executor = executor
+        row = claim.row
+        self.run = Run(
+            id=claim.run_id,
+            type=claim.type,
+            attempt=claim.attempt,
+            subject_id=row.subject_id,
+            initiator=row.initiator_name,
+        )
+        self.tenant = tenant
+        self.graph: GraphClient = ReadOnlyGraph(graph)
+        self.backups = RunBackups(database, claim)
+        self.restores = restores
+        self._log = structlog.get_logger("atlas.plugin").bind(
+            run=str(claim.run_id), operation=claim.type, tenant=str(claim.tenant_id), attempt=claim.attempt
+        )
+
+    async def total(self, count: int) -> None:
+        await items.set_total(self._database, self._claim, count)
+
+    async def succeeded(self, key: str, label: str = "", *, result: str | None = None) -> None:
+        await self._record(Item(key=key, label=label or key, state=items.SUCCEEDED, result=result))
+
+    async def failed(self, key: str, label: str, error: BaseException) -> None:
+        failure = classify(error, self._claim.type)
+        await self._record(Item(key=key, label=label or key, state=items.FAILED, failure=failure))
+
+    async def skipped(self, key: str, label: str, error: OperationFailure) -> None:
+        failure = classify(error, self._claim.type)
+        await self._record(Item(key=key, label=label or key, state=items.SKIPPED, failure=failure))
+
+    async def done(self) -> frozenset[str]:
+        return await items.final_keys(self._database, self._claim.run_id)
+
+    async def check(self) -> None:
+        await asyncio.sleep(0)
+        items.stop_if_cancelled(self._claim)
+
+    async def each(
+        self, things: Iterable[Thing], work: Callable[[Thing], Awaitable[None]], *, at_once: int
+    ) -> None:
+        waiting = iter(things)
+        stop: list[BaseException] = []
+
+        async def take() -> None:
+            for thing in waiting:
+                try:
+                    await work(thing)
+                    await self.check()
+                except asyncio.CancelledError:
+                    raise
+                except BaseException as exc:
+                    stop.append(exc)
+                if stop:
+                    return
+
+        await asyncio.gather(*(take() for _ in range(at_once)))
+        if stop:
+            raise stop[0]
+
+    async def in_thread(self, function: Callable[..., Result], *args: Any) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+
+    def log(self, event: str, **values: Any) -> None:
+        self._log.info(event, **values)
+
+    async def _record(self, item: Item) -> None:
+        async with self._database.scope(ENGINE).begin() as tx:
+            await items.record(tx, self._claim, [item])
+        items.stop_if_cancelled(self._claim)

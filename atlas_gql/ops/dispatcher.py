@@ -1,0 +1,176 @@
+"""Ringing again for queued runs that are due, and finishing what no worker will finish.
+
+Every worker process does this; there is no leader, and doing it twice at once does no harm: rows are
+taken with SKIP LOCKED, and each change is conditional on what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from sqlalchemy import ARRAY, Text, all_, bindparam, func, select, text, update
+
+from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.ops.failures import Failure
+from atlas_gql.ops.finish import finish
+from atlas_gql.plugins.api import Operation
+from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
+
+log = structlog.get_logger("atlas.dispatcher")
+
+CRASHES_ALLOWED = 3
+_now = func.clock_timestamp()
+
+# Fair: tenants with few running runs first, then each tenant's oldest. The interval grows with each ring.
+_DUE = text(
+    """
+    WITH due AS (
+        SELECT id, tenant_id, created_at,
+            row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, id) AS place
+        FROM operation_runs
+        WHERE status = 'queued' AND dispatch_after <= clock_timestamp()
+    ), chosen AS (
+        SELECT due.id FROM due
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS running FROM operation_runs AS other
+            WHERE other.tenant_id = due.tenant_id AND other.status = 'running'
+        ) AS busy ON true
+        ORDER BY busy.running + due.place, due.created_at
+        LIMIT :most
+    ), locked AS (
+        SELECT id FROM operation_runs WHERE id IN (SELECT id FROM chosen) AND status = 'queued'
+            AND dispatch_after <= clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE operation_runs AS run SET
+        dispatches = run.dispatches + 1,
+        dispatch_after = clock_timestamp() + least(60, 2 ^ least(run.dispatches, 6)) * interval '1 second'
+    FROM locked WHERE run.id = locked.id
+    RETURNING run.id, run.type
+    """
+)
+
+_EXPIRED = select(runs.c.id, runs.c.attempt, runs.c.crashes, runs.c.type, runs.c.cancel_requested_at).where(
+    runs.c.status == "running", runs.c.lease_until < _now
+)
+
+_REQUEUE = (
+    update(runs)
+    .where(
+        runs.c.id == bindparam("run_id"),
+        runs.c.attempt == bindparam("at_attempt"),
+        runs.c.status == "running",
+        runs.c.lease_until < _now,
+    )
+    .values(
+        status="queued",
+        lease_until=None,
+        worker=None,
+        crashes=runs.c.crashes + 1,
+        dispatch_after=_now,
+    )
+)
+
+_ORPHANS = select(runs.c.id, runs.c.attempt, runs.c.type).where(
+    runs.c.status == "queued", runs.c.type != all_(bindparam("types", type_=ARRAY(Text)))
+)
+
+
+class Dispatcher:
+    """Rings, reaps, and ends runs of operations that are gone."""
+
+    def __init__(
+        self,
+        database: Database,
+        operations: Mapping[str, Operation[Any]],
+        ring: Callable[[UUID, str], Awaitable[None]],
+        *,
+        ring_every: float = 2.0,
+        reap_every: float = 10.0,
+        at_once: int = 64,
+    ) -> None:
+        self._database = database
+        self._operations = operations
+        self._ring = ring
+        self._ring_every = ring_every
+        self._reap_every = reap_every
+        self._at_once = at_once
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at once: a run has ended, and another may wait for its place."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A database that cannot be reached is waited for."""
+        loop = asyncio.get_running_loop()
+        next_reap = loop.time()
+        while True:
+            try:
+                if loop.time() >= next_reap:
+                    next_reap = loop.time() + self._reap_every
+                    await self.reap()
+                await self.dispatch()
+            except (psycopg.Error, TimeoutError) as exc:
+                log.warning("dispatcher could not work", error=type(exc).__name__)
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._ring_every)
+            except TimeoutError:
+                continue
+            finally:
+                self._wake.clear()
+
+    async def dispatch(self) -> int:
+        """Ring for the queued runs that are due; gives how many."""
+        async with self._database.scope(ENGINE).begin() as tx:
+            rows = await tx.fetch(_DUE, most=self._at_once)
+        for row in rows:
+            # After the commit: no lock is held while the queue is told.
+            if row.type in self._operations:
+                await self._ring(row.id, row.type)
+        return len(rows)
+
+    async def reap(self) -> int:
+        """Take back runs whose lease ran out, and end those that nobody can carry; gives how many."""
+        done = 0
+        for row in await self._database.scope(ENGINE).fetch(_EXPIRED):
+            done += await self._reap(row)
+        known = list(self._operations)
+        for row in await self._database.scope(ENGINE).fetch(_ORPHANS, types=known):
+            done += await self._end(row, ReasonCode.UNKNOWN_OPERATION, from_status="queued")
+        return done
+
+    async def _reap(self, row: Any) -> bool:
+        if row.cancel_requested_at is not None:
+            ended = await finish(
+                self._database, run_id=row.id, attempt=row.attempt, cancelled=True, only_if_expired=True
+            )
+            return ended is not None
+        if row.crashes + 1 >= CRASHES_ALLOWED:
+            return await self._end(row, ReasonCode.WORKER_LOST, from_status="running")
+        async with self._database.scope(ENGINE).begin() as tx:
+            taken = await tx.execute(_REQUEUE, run_id=row.id, at_attempt=row.attempt)
+        if taken:
+            log.warning("run taken back from a lost worker", run=str(row.id), attempt=row.attempt)
+        return bool(taken)
+
+    async def _end(self, row: Any, reason: ReasonCode, *, from_status: str) -> bool:
+        ended = await finish(
+            self._database,
+            run_id=row.id,
+            attempt=row.attempt,
+            from_status=from_status,
+            failure=Failure(
+                code=f"{row.type}.{reason.value.lower()}", reason=reason, message=DESCRIPTIONS[reason]
+            ),
+            only_if_expired=from_status == "running",
+        )
+        if ended is not None:
+            log.warning("run ended by the reaper", run=str(row.id), reason=reason)
+        return ended is not None

@@ -1,0 +1,89 @@
+"""The engine: what surfaces call to start and stop runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from atlas_gql import audit
+from atlas_gql.access.actors import Actor
+from atlas_gql.db.database import Database
+from atlas_gql.ops.cancel import cancel
+from atlas_gql.ops.start import Started, Starter
+from atlas_gql.plugins.api import Operation
+
+
+class Engine:
+    """Starts and cancels runs for actors whose rights were checked."""
+
+    def __init__(
+        self,
+        database: Database,
+        operations: Mapping[str, Operation[Any]],
+        ring: Callable[[UUID, str], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self.operations = operations
+        self._starter = Starter(database, ring)
+
+    async def start(
+        self,
+        actor: Actor,
+        operation: Operation[Any],
+        *,
+        tenant_id: UUID,
+        workspace_id: UUID,
+        given: Any,
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> Started:
+        """The run that this start leads to; see `Starter.start`."""
+        return await self._starter.start(
+            actor,
+            operation,
+            tenant_id=tenant_id,
+            workspace_id=workspace_id,
+            given=given,
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+        )
+
+    async def cancel(
+        self, actor: Actor, *, run_id: UUID, tenant_id: UUID, workspace_id: UUID, request_id: str
+    ) -> None:
+        """Ask a run to end; see `cancel`."""
+        await cancel(
+            self._database,
+            actor,
+            run_id=run_id,
+            tenant_id=tenant_id,
+            workspace_id=workspace_id,
+            request_id=request_id,
+        )
+
+    async def refused(
+        self,
+        actor: Actor,
+        *,
+        workspace_id: UUID,
+        tenant_id: UUID | None,
+        mutation: str,
+        capability: str,
+        request_id: str,
+    ) -> None:
+        """Audit that a member asked for what it may not do."""
+        async with self._database.scope(actor.scope).begin() as tx:
+            await audit.record(
+                tx,
+                action="mutation.refused",
+                actor_kind="user",
+                actor_id=actor.user_id,
+                actor_name=actor.name,
+                token_id=actor.token_id,
+                workspace_id=workspace_id,
+                tenant_id=tenant_id,
+                outcome="refused",
+                details={"mutation": mutation, "capability": capability},
+                request_id=request_id,
+            )

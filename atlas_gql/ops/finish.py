@@ -1,0 +1,146 @@
+"""The end of a run: one function writes the terminal state, its audit entry and the end of its subject.
+
+All three are one transaction. Terminal is final: PostgreSQL refuses any later change of the row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
+
+from atlas_gql import audit
+from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.tables import backup_items, backup_sets, restore_runs
+from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.ops.failures import Failure
+from atlas_gql.ops.leases import NOTIFY
+
+_some_good = runs.c.processed > 0
+
+_OUTCOME = case(
+    (bindparam("cancelled"), "cancelled"),
+    (and_(bindparam("broken"), _some_good), "partially_succeeded"),
+    (bindparam("broken"), "failed"),
+    (and_(runs.c.failed > 0, _some_good), "partially_succeeded"),
+    (runs.c.failed > 0, "failed"),
+    else_="succeeded",
+)
+
+_FINISH = (
+    update(runs)
+    .where(
+        runs.c.id == bindparam("run_id"),
+        runs.c.attempt == bindparam("at_attempt"),
+        runs.c.status == bindparam("from_status"),
+        # The reaper's: only while the lease has run out.
+        or_(bindparam("any_lease"), runs.c.lease_until < func.clock_timestamp()),
+    )
+    .values(
+        status="completed",
+        outcome=_OUTCOME,
+        finished_at=func.clock_timestamp(),
+        lease_until=None,
+        dispatch_after=None,
+        not_before=None,
+        failure_code=bindparam("code"),
+        failure_reason=bindparam("why"),
+        failure_detail=bindparam("detail"),
+        failure_message=bindparam("message"),
+    )
+    .returning(*runs.c)
+)
+
+_CLOSE_BACKUP = (
+    update(backup_sets)
+    .where(backup_sets.c.run_id == bindparam("of_run"), backup_sets.c.state == "capturing")
+    .values(
+        state=case(
+            (bindparam("succeeded"), "complete"), (bindparam("some"), "partial"), else_="failed"
+        ),
+        completed_at=func.clock_timestamp(),
+        item_count=select(func.count())
+        .where(backup_items.c.backup_set_id == backup_sets.c.id)
+        .scalar_subquery(),
+        failed_count=select(func.count())
+        .where(backup_items.c.backup_set_id == backup_sets.c.id, backup_items.c.assignments_state == "failed")
+        .scalar_subquery(),
+    )
+)  # fmt: skip
+
+_CLOSE_PLAN = (
+    update(restore_runs)
+    .where(restore_runs.c.id == bindparam("subject_id"), restore_runs.c.state == "planning")
+    .values(state="failed")
+)
+
+
+async def finish(
+    database: Database,
+    *,
+    run_id: UUID,
+    attempt: int,
+    from_status: str = "running",
+    cancelled: bool = False,
+    failure: Failure | None = None,
+    only_if_expired: bool = False,
+) -> Any | None:
+    """End a run, and give its row; None when it was not in that state and attempt any more.
+
+    The outcome follows from the counters: succeeded, partially_succeeded, failed; a failure of the whole
+    run beside good items is partial, and a cancelled run is cancelled.
+    """
+    async with database.scope(ENGINE).begin() as tx:
+        row = await tx.one(
+            _FINISH,
+            run_id=run_id,
+            at_attempt=attempt,
+            from_status=from_status,
+            any_lease=not only_if_expired,
+            cancelled=cancelled,
+            broken=failure is not None,
+            code=failure.code if failure else None,
+            why=failure.reason if failure else None,
+            detail=failure.detail if failure else None,
+            message=failure.message if failure else None,
+        )
+        if row is None:
+            return None
+        await _close_subject(tx, row)
+        if row.audit is not None:
+            await _audit(tx, row)
+        await tx.fetch(NOTIFY, run_id_text=str(run_id))
+        return row
+
+
+async def _close_subject(tx: Transaction, row: Any) -> None:
+    succeeded = row.outcome == "succeeded"
+    await tx.execute(_CLOSE_BACKUP, of_run=row.id, succeeded=succeeded, some=row.processed > 0)
+    if row.subject_kind == "RestoreRun":
+        await tx.execute(_CLOSE_PLAN, subject_id=row.subject_id)
+
+
+async def _audit(tx: Transaction, row: Any) -> None:
+    counts = {
+        "total": row.total or 0,
+        "processed": row.processed,
+        "failed": row.failed,
+        "skipped": row.skipped,
+    }
+    await audit.record(
+        tx,
+        action=row.audit["action"],
+        actor_kind=row.initiator_kind,
+        actor_id=row.initiator_id,
+        actor_name=row.initiator_name,
+        token_id=row.token_id,
+        workspace_id=row.workspace_id,
+        tenant_id=row.tenant_id,
+        run_id=row.id,
+        resource=(row.subject_kind, str(row.subject_id)) if row.subject_kind else None,
+        outcome=row.outcome,
+        reason=row.reason,
+        details={**row.audit["details"], "counts": counts, "failureReason": row.failure_reason},
+        request_id=row.request_id,
+    )

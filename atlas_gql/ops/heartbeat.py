@@ -1,0 +1,150 @@
+"""Keeping claims alive, from a thread and a connection of their own.
+
+A handler that blocks the event loop must not cost its neighbours their leases, and a process that
+cannot tell whether it still holds a lease must not write. Each claim therefore carries a deadline on
+the boot clock, taken before the beat that renewed it: past it, the claim no longer counts as held, even
+when the database cannot be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from atlas_gql.db.database import KEEPALIVES
+from atlas_gql.ops.leases import RENEW, Claim, boot_clock
+
+log = structlog.get_logger("atlas.heartbeat")
+
+
+class Heartbeat:
+    """Renews every claim of this process each third of a lease, and watches the event loop.
+
+    `on_stuck` is called, from the heartbeat's thread, when the loop has not answered for `patience`
+    seconds; the default writes all stacks to stderr and ends the process, so that the leases run out and
+    other workers take the runs over.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        lease: timedelta,
+        patience: float = 30.0,
+        on_stuck: Callable[[], None] | None = None,
+    ) -> None:
+        self._url = url
+        self._lease = lease
+        self._every = lease.total_seconds() / 3
+        self._patience = patience
+        self._on_stuck = on_stuck or _end_process
+        self._claims: dict[UUID, Claim] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._answered = boot_clock()
+        self._connection: psycopg.Connection[tuple[UUID, bool]] | None = None
+        self._thread = threading.Thread(target=self._run, name="atlas-heartbeat", daemon=True)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._answered = boot_clock()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop beating; claims that are still held run out by themselves."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+        if self._connection is not None:
+            self._connection.close()
+
+    def add(self, held: Claim) -> None:
+        with self._lock:
+            self._claims[held.run_id] = held
+
+    def remove(self, held: Claim) -> None:
+        with self._lock:
+            if self._claims.get(held.run_id) is held:
+                del self._claims[held.run_id]
+
+    def held(self) -> list[Claim]:
+        with self._lock:
+            return list(self._claims.values())
+
+    def _run(self) -> None:
+        next_beat = boot_clock()
+        while not self._stop.wait(min(1.0, self._every / 2)):
+            self._watch_loop()
+            if boot_clock() >= next_beat:
+                next_beat = boot_clock() + self._every
+                if not self._beat():
+                    next_beat = boot_clock() + 1.0
+
+    def _watch_loop(self) -> None:
+        assert self._loop is not None
+        if boot_clock() - self._answered > self._patience:
+            log.error("the event loop does not answer", seconds=round(boot_clock() - self._answered, 1))
+            self._stop.set()
+            self._on_stuck()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._answer)
+        except RuntimeError:
+            self._stop.set()  # the loop is closed: the process is ending
+
+    def _answer(self) -> None:
+        self._answered = boot_clock()
+
+    def _beat(self) -> bool:
+        """Renew all claims; False when the database could not be asked, and it is worth trying again soon."""
+        held = self.held()
+        if not held:
+            return True
+        before = boot_clock()
+        try:
+            rows = self._renew(held)
+        except psycopg.Error as exc:
+            log.warning("heartbeat failed", error=type(exc).__name__)
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            return False
+        alive = dict(rows)
+        for one in held:
+            if one.run_id not in alive:
+                one.lost = True
+            else:
+                one.deadline = before + self._lease.total_seconds()
+                one.cancelled = one.cancelled or alive[one.run_id]
+        return True
+
+    def _renew(self, held: list[Claim]) -> list[tuple[UUID, bool]]:
+        if self._connection is None:
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=5,
+                options="-c statement_timeout=5s -c lock_timeout=3s",
+                application_name="atlas heartbeat",
+                **KEEPALIVES,  # type: ignore[arg-type] # libpq takes them as they are
+            )
+        parameters = {
+            "ttl": self._lease,
+            "ids": [one.run_id for one in held],
+            "attempts": [one.attempt for one in held],
+        }
+        return self._connection.execute(RENEW, parameters).fetchall()
+
+
+def _end_process() -> None:
+    faulthandler.dump_traceback(file=sys.stderr)
+    os._exit(70)

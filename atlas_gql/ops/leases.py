@@ -1,0 +1,187 @@
+"""Claims: the right of one attempt to carry a run, for as long as its lease is renewed.
+
+`attempt` is the fence. Every statement that a running run causes names the attempt it was claimed with
+and finds nothing once another attempt has begun.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, bindparam, case, func, literal, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.db.tables import providers, tenants
+
+CHANNEL = "atlas_runs"
+NOTIFY = select(func.pg_notify(CHANNEL, bindparam("run_id_text")))
+
+
+def boot_clock() -> float:
+    """Seconds on a clock that also runs while the machine sleeps, and never jumps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(kw_only=True)
+class Claim:
+    """A run as claimed by this process, and what its heartbeat has learned since."""
+
+    run_id: UUID
+    attempt: int
+    tenant_id: UUID
+    workspace_id: UUID
+    type: str
+    row: Any
+    deadline: float
+    """On the boot clock; past it, no write may happen, even if the database cannot be asked."""
+    lost: bool = False
+    cancelled: bool = False
+
+    def holds(self) -> bool:
+        return not self.lost and boot_clock() < self.deadline
+
+
+def fence(claim_columns: Any = runs) -> ColumnElement[bool]:
+    """The condition that each write of an attempt carries."""
+    return and_(
+        claim_columns.c.id == bindparam("run_id"),
+        claim_columns.c.attempt == bindparam("attempt"),
+        claim_columns.c.status == "running",
+    )
+
+
+_now = func.clock_timestamp()
+_lease = _now + bindparam("ttl")
+
+_CANDIDATE = (
+    select(
+        runs.c.id,
+        runs.c.tenant_id,
+        runs.c.writes,
+        tenants.c.entra_tenant_id,
+        func.coalesce(providers.c.cloud, literal("none")).label("cloud"),
+    )
+    .select_from(runs.join(tenants, runs.c.tenant_id == tenants.c.id).outerjoin(
+        providers, providers.c.tenant_id == tenants.c.id
+    ))
+    .where(runs.c.id == bindparam("run_id"), runs.c.status != "completed")
+)  # fmt: skip
+
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 7)))
+
+_RUNNING = select(
+    func.count().filter(runs.c.tenant_id == bindparam("tenant_id")).label("of_tenant"),
+    func.count()
+    .filter(
+        runs.c.writes, tenants.c.entra_tenant_id == bindparam("entra_tenant_id")
+    )
+    .label("writing"),
+).select_from(runs.join(tenants, runs.c.tenant_id == tenants.c.id)).where(
+    runs.c.status == "running",
+    runs.c.lease_until >= _now,
+    runs.c.id != bindparam("run_id"),
+    tenants.c.entra_tenant_id == bindparam("entra_tenant_id"),
+)  # fmt: skip
+
+_CLAIM = (
+    update(runs)
+    .where(
+        runs.c.id == bindparam("run_id"),
+        runs.c.cancel_requested_at.is_(None),
+        or_(
+            and_(
+                runs.c.status == "queued",
+                or_(runs.c.not_before.is_(None), runs.c.not_before <= _now),
+            ),
+            and_(runs.c.status == "running", runs.c.lease_until < _now),
+        ),
+    )
+    .values(
+        status="running",
+        attempt=runs.c.attempt + 1,
+        # A running run whose lease ran out is one that its worker lost.
+        crashes=runs.c.crashes + case((runs.c.status == "running", 1), else_=0),
+        lease_until=_lease,
+        dispatch_after=None,
+        not_before=None,
+        worker=bindparam("worker_name"),
+        started_at=func.coalesce(runs.c.started_at, _now),
+    )
+    .returning(*runs.c)
+)
+
+_RELEASE = (
+    update(runs)
+    .where(fence())
+    .values(
+        status="queued",
+        lease_until=None,
+        worker=None,
+        dispatch_after=_now + bindparam("after"),
+        not_before=_now + bindparam("after"),
+    )
+)
+
+
+async def claim(
+    database: Database, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int
+) -> Claim | None:
+    """Claim a run, or give None: it is gone, finished, held, not due, or its tenant is busy.
+
+    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes.
+    """
+    deadline = boot_clock() + ttl.total_seconds()
+    async with database.scope(ENGINE).begin() as tx:
+        row = await _claim(tx, run_id, worker=worker, ttl=ttl, tenant_limit=tenant_limit)
+    if row is None:
+        return None
+    return Claim(
+        run_id=row.id,
+        attempt=row.attempt,
+        tenant_id=row.tenant_id,
+        workspace_id=row.workspace_id,
+        type=row.type,
+        row=row,
+        deadline=deadline,
+    )
+
+
+async def _claim(
+    tx: Transaction, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int
+) -> Any | None:
+    candidate = await tx.one(_CANDIDATE, run_id=run_id)
+    if candidate is None:
+        return None
+    # One at a time per real tenant, whichever workspaces hold it: the count below must not race.
+    await tx.execute(_LOCK, key=f"{candidate.cloud}/{candidate.entra_tenant_id}")
+    busy = await tx.one(
+        _RUNNING,
+        run_id=run_id,
+        tenant_id=candidate.tenant_id,
+        entra_tenant_id=candidate.entra_tenant_id,
+    )
+    if busy is not None and (busy.of_tenant >= tenant_limit or (candidate.writes and busy.writing)):
+        return None
+    return await tx.one(_CLAIM, run_id=run_id, worker_name=worker, ttl=ttl)
+
+
+async def release(database: Database, held: Claim, *, after: timedelta = timedelta()) -> bool:
+    """Give a run back to the queue, to be claimed after a while; False when it was not ours any more."""
+    async with database.scope(ENGINE).begin() as tx:
+        return bool(await tx.execute(_RELEASE, run_id=held.run_id, attempt=held.attempt, after=after))
+
+
+RENEW = """
+    UPDATE operation_runs SET lease_until = clock_timestamp() + %(ttl)s
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS held(id, attempt)
+    WHERE operation_runs.id = held.id AND operation_runs.attempt = held.attempt
+      AND operation_runs.status = 'running'
+    RETURNING operation_runs.id, cancel_requested_at IS NOT NULL
+"""
+"""Renews many leases in one statement; run by the heartbeat on a connection of its own."""

@@ -1,0 +1,101 @@
+"""Huey: the doorbell. A message names a run and nothing else; the run's row is the record.
+
+Messages are signed JSON: whoever can write to the queue's table can neither run code nor name a run
+that this installation did not start. A message lost or delivered twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from huey import Huey, PostgresHuey
+from huey.registry import Message
+from huey.serializer import Serializer
+
+log = structlog.get_logger("atlas.queue")
+
+VERSION = 1
+
+
+class SignedJson(Serializer):  # type: ignore[misc] # Huey ships no types
+    """Messages as `<hex HMAC-SHA256>.<json>`; anything else is refused before it is looked at."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def serialize(self, data: Any) -> bytes:
+        if not isinstance(data, Message):
+            # Results are off; Huey stores nothing else.
+            return orjson.dumps(None)
+        body = orjson.dumps({"v": VERSION, "id": data.id, "task": data.name, "run": data.kwargs["run_id"]})
+        return self._sign(body) + b"." + body
+
+    def deserialize(self, data: bytes) -> Any:
+        signature, _, body = bytes(data).partition(b".")
+        if not hmac.compare_digest(signature, self._sign(body)):
+            raise ValueError("a queue message that this installation did not sign")
+        content = orjson.loads(body)
+        if content.get("v") != VERSION:
+            raise ValueError("a queue message of another version")
+        return Message(
+            id=content["id"], name=content["task"], retries=0, retry_delay=0, args=(),
+            kwargs={"run_id": content["run"]},
+        )  # fmt: skip
+
+    def _sign(self, body: bytes) -> bytes:
+        return hmac.new(self._key, body, hashlib.sha256).hexdigest().encode()
+
+
+class Queue:
+    """One Huey task per operation, and a bell to ring for a run."""
+
+    def __init__(
+        self, url: str, key: bytes, operation_types: Iterable[str], carry: Callable[[str], None]
+    ) -> None:
+        """`carry` is called with a run's id on a worker's thread; web processes never come to call it."""
+        self.huey: Huey = PostgresHuey(
+            "atlas",
+            dsn=url,
+            create_tables=False,
+            results=False,
+            serializer=SignedJson(key),
+            store_none=False,
+        )
+        self._carry = carry
+        self._tasks = {type_: self._register(type_) for type_ in operation_types}
+        # Huey's calls block; one thread with one connection is enough to ring.
+        self._bell = ThreadPoolExecutor(1, thread_name_prefix="atlas-bell")
+
+    def _register(self, type_: str) -> Any:
+        def task(run_id: str) -> None:
+            self._carry(run_id)
+
+        # The task's key is the operation's type, wherever the function lives.
+        task.__module__ = "atlas"
+        return self.huey.task(name=type_, retries=0)(task)
+
+    async def ring(self, run_id: UUID, operation_type: str) -> None:
+        """Tell the workers of a run. Never raises: a bell that was not heard is rung again from the row."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._bell, self._ring, run_id, operation_type)
+        except Exception as exc:
+            log.warning("ring failed", run=str(run_id), error=type(exc).__name__)
+
+    def _ring(self, run_id: UUID, operation_type: str) -> None:
+        task = self._tasks.get(operation_type)
+        if task is None:
+            raise LookupError(operation_type)
+        self.huey.enqueue(task.s(run_id=str(run_id)))
+
+    def close(self) -> None:
+        self._bell.submit(self.huey.storage.close)
+        self._bell.shutdown(wait=True)

@@ -1,0 +1,335 @@
+"""Starting an operation: one transaction makes the run and what it works on, then the queue is rung.
+
+While a run of the same tenant, type and target is queued or running, a second start is given that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, literal_column, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from atlas_gql import audit
+from atlas_gql.access.actors import Actor
+from atlas_gql.db.database import Database, Transaction
+from atlas_gql.db.ids import new_id
+from atlas_gql.db.tables import idempotency_keys, providers, tenants
+from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesNotEnabled
+from atlas_gql.ops import backups, restores
+from atlas_gql.ops.inputs import digest, dump
+from atlas_gql.ops.leases import NOTIFY
+from atlas_gql.plugins.api import Operation, RestorePlan, Tenant
+from atlas_gql.redaction import redact, redact_text
+
+FIRST_RING_GRACE = timedelta(seconds=5)
+"""The start rings at once; the dispatcher rings again only when that came to nothing."""
+
+_KEEP_KEY = (
+    insert(idempotency_keys)
+    .values({c.name: bindparam(c.name, type_=c.type) for c in idempotency_keys.c if c.name != "created_at"})
+    # Waits for a concurrent start with the same key, then gives that start's row.
+    .on_conflict_do_update(
+        index_elements=["tenant_id", "mutation", "key"], set_={"key": literal_column("excluded.key")}
+    )
+    .returning(
+        idempotency_keys.c.run_id,
+        idempotency_keys.c.input_hash,
+        literal_column("(idempotency_keys.xmax = 0)").label("fresh"),
+    )
+)
+_POINT_KEY = (
+    update(idempotency_keys)
+    .where(
+        idempotency_keys.c.tenant_id == bindparam("of_tenant"),
+        idempotency_keys.c.mutation == bindparam("of_mutation"),
+        idempotency_keys.c.key == bindparam("of_key"),
+    )
+    .values(run_id=bindparam("to_run"))
+)
+
+_RUN_COLUMNS = (
+    "id",
+    "tenant_id",
+    "workspace_id",
+    "type",
+    "target",
+    "subject_kind",
+    "subject_id",
+    "input",
+    "input_hash",
+    "writes",
+    "initiator_kind",
+    "initiator_id",
+    "initiator_name",
+    "token_id",
+    "request_id",
+    "reason",
+    "audit",
+)
+_START = (
+    insert(runs)
+    .values({name: bindparam(name, type_=runs.c[name].type) for name in _RUN_COLUMNS})
+    .values(dispatch_after=func.clock_timestamp() + bindparam("grace"))
+    .on_conflict_do_update(
+        index_elements=["tenant_id", "type", "target"],
+        index_where=text("status <> 'completed'"),
+        set_={"dedupe_hits": runs.c.dedupe_hits + 1},
+    )
+    .returning(runs.c.id, runs.c.input_hash, literal_column("(operation_runs.xmax = 0)").label("fresh"))
+)
+
+_TENANT = (
+    select(
+        tenants.c.id,
+        tenants.c.name,
+        tenants.c.primary_domain,
+        tenants.c.entra_tenant_id,
+        tenants.c.archived_at,
+        providers.c.id.label("provider_id"),
+        providers.c.writes_enabled,
+    )
+    .select_from(tenants.outerjoin(providers, providers.c.tenant_id == tenants.c.id))
+    .where(tenants.c.id == bindparam("tenant_id"), tenants.c.workspace_id == bindparam("workspace_id"))
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The run that a start led to; `deduplicated` when it had been there before."""
+
+    run_id: UUID
+    deduplicated: bool
+
+
+class Starter:
+    """Starts operations. `ring` tells the queue of a run; it never fails the start."""
+
+    def __init__(self, database: Database, ring: Callable[[UUID, str], Awaitable[None]]) -> None:
+        self._database = database
+        self._ring = ring
+
+    async def start(
+        self,
+        actor: Actor,
+        operation: Operation[Any],
+        *,
+        tenant_id: UUID,
+        workspace_id: UUID,
+        given: Any,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+    ) -> Started:
+        """Start an operation for an actor whose rights were checked.
+
+        Raises DomainError: IdempotencyConflict, RunConflict, WritesNotEnabled, or one of the operation's.
+        """
+        async with self._database.scope(actor.scope).begin() as tx:
+            started = await _Attempt(
+                tx, actor, operation, tenant_id, workspace_id, given, idempotency_key, request_id
+            ).run()
+        if not started.deduplicated:
+            # After the commit, so that the worker finds the row.
+            await self._ring(started.run_id, operation.type)
+        return started
+
+
+class _Attempt:
+    """One start inside its transaction; also what the operation's own steps are given (`Start`)."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        operation: Operation[Any],
+        tenant_id: UUID,
+        workspace_id: UUID,
+        given: Any,
+        idempotency_key: str | None,
+        request_id: str | None,
+    ) -> None:
+        self._tx = tx
+        self._actor = actor
+        self._operation = operation
+        self._workspace_id = workspace_id
+        self._tenant_id = tenant_id
+        self._given = given
+        self._key = idempotency_key
+        self._request_id = request_id
+        self._payload = dump(given)
+        self._hash = digest(self._payload)
+        self._run_id = new_id()
+        field = operation.target.field
+        self.subject_id: UUID = getattr(given, field) if field else new_id()
+
+    async def run(self) -> Started:
+        if self._key is not None and (before := await self._replay(self._key)):
+            return before
+        await self._look_at_tenant()
+        target = self._operation.target
+        if target.check is not None:
+            await target.check(self, self._given)
+        row = await self._insert()
+        if not row.fresh:
+            return await self._join(row)
+        if target.create is not None:
+            await target.create(self, self._given)
+        if self._operation.audit_action and not self._operation.writes:
+            await self._audit_start(self._operation.audit_action)
+        await self._tx.fetch(NOTIFY, run_id_text=str(self._run_id))
+        return Started(run_id=self._run_id, deduplicated=False)
+
+    async def _replay(self, key: str) -> Started | None:
+        """The run that an earlier start with this key led to, whether it has ended or not."""
+        row = await self._tx.one(
+            _KEEP_KEY,
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            mutation=self._operation.mutation,
+            key=key,
+            input_hash=self._hash,
+            run_id=self._run_id,
+        )
+        assert row is not None
+        if row.fresh:
+            return None
+        if row.input_hash != self._hash:
+            raise IdempotencyConflict(row.run_id)
+        return Started(run_id=row.run_id, deduplicated=True)
+
+    async def _look_at_tenant(self) -> None:
+        row = await self._tx.one(_TENANT, tenant_id=self._tenant_id, workspace_id=self._workspace_id)
+        if row is None or row.archived_at is not None:
+            raise NotFound
+        if self._operation.writes and not row.writes_enabled:
+            raise WritesNotEnabled(
+                "Writes are not enabled for this tenant's provider."
+                if row.provider_id
+                else "This tenant has no provider."
+            )
+        self.tenant = Tenant(
+            id=row.id,
+            name=row.name,
+            primary_domain=row.primary_domain,
+            entra_tenant_id=row.entra_tenant_id,
+        )
+
+    async def _insert(self) -> Any:
+        operation, actor = self._operation, self._actor
+        audit_at_end = None
+        if operation.audit_action and operation.writes:
+            audit_at_end = {"action": operation.audit_action, "details": self._audit_details()}
+        reason = self._payload.get("reason")
+        row = await self._tx.one(
+            _START,
+            id=self._run_id,
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            type=operation.type,
+            target=self._hash.hex() if operation.target.is_new else str(self.subject_id),
+            subject_kind=operation.target.kind,
+            subject_id=self.subject_id if operation.target.kind else None,
+            input=self._payload,
+            input_hash=self._hash,
+            writes=operation.writes,
+            initiator_kind="user",
+            initiator_id=actor.user_id,
+            initiator_name=actor.name,
+            token_id=actor.token_id,
+            request_id=self._request_id,
+            reason=redact_text(reason) if isinstance(reason, str) else None,
+            audit=audit_at_end,
+            grace=FIRST_RING_GRACE,
+        )
+        assert row is not None
+        return row
+
+    def _audit_details(self) -> Mapping[str, Any]:
+        describe = self._operation.audit_details
+        details: Mapping[str, Any] = redact(dict(describe(self._given))) if describe else {}
+        return details
+
+    async def _audit_start(self, action: str) -> None:
+        actor, kind = self._actor, self._operation.target.kind
+        await audit.record(
+            self._tx,
+            action=action,
+            actor_kind="user",
+            actor_id=actor.user_id,
+            actor_name=actor.name,
+            token_id=actor.token_id,
+            workspace_id=self._workspace_id,
+            tenant_id=self._tenant_id,
+            run_id=self._run_id,
+            resource=(kind, str(self.subject_id)) if kind else None,
+            details=self._audit_details(),
+            request_id=self._request_id,
+        )
+
+    async def _join(self, row: Any) -> Started:
+        """The active run on the same target, if it is doing the same."""
+        if row.input_hash != self._hash:
+            raise RunConflict(row.id)
+        if self._key is not None:
+            await self._tx.execute(
+                _POINT_KEY,
+                of_tenant=self._tenant_id,
+                of_mutation=self._operation.mutation,
+                of_key=self._key,
+                to_run=row.id,
+            )
+        return Started(run_id=row.id, deduplicated=True)
+
+    # --- what the operation's `check` and `create` may use -------------------------------------------
+
+    async def new_backup_set(self, *, policy_types: Sequence[str]) -> None:
+        await backups.new_backup_set(
+            self._tx,
+            set_id=self.subject_id,
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            origin="requested",
+            run_id=self._run_id,
+            policy_types=policy_types,
+        )
+
+    async def new_restore_run(
+        self,
+        *,
+        backup_set_id: UUID,
+        mode: str,
+        policy_types: Sequence[str] = (),
+        policy_ids: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        await restores.new_restore_run(
+            self._tx,
+            restore_run_id=self.subject_id,
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            created_by=self._actor.name,
+            backup_set_id=backup_set_id,
+            mode=mode,
+            policy_types=policy_types,
+            policy_ids=policy_ids,
+            options=options or {},
+        )
+
+    async def restore_plan(self) -> RestorePlan:
+        return await restores.plan_of(self._tx, self.subject_id)
+
+    async def before_restore(self) -> None:
+        await backups.new_backup_set(
+            self._tx,
+            set_id=new_id(),
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            origin="before_restore",
+            run_id=self._run_id,
+            restore_run_id=self.subject_id,
+        )

@@ -1,0 +1,42 @@
+"""What the resolvers of one GraphQL operation share; never more than one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from atlas_gql.access.actors import Actor
+from atlas_gql.db.database import ScopedDatabase
+from atlas_gql.schema.engine import Engine
+
+
+@dataclass(kw_only=True)
+class Context:
+    """Who asks, what answers, and what was read already."""
+
+    actor: Actor
+    database: ScopedDatabase
+    engine: Engine
+    request_id: str
+    loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+    selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
+
+    def loader(
+        self, key: Hashable, load: Callable[[list[Any]], Awaitable[list[Any]]]
+    ) -> DataLoader[Any, Any]:
+        """The loader known by this key: all that one level of a query asks of it becomes one statement."""
+        loader = self.loaders.get(key)
+        if loader is None:
+            loader = self.loaders[key] = DataLoader(load_fn=load)
+        return loader
+
+    def forget(self) -> None:
+        """Read anew from here on: a mutation changed what was read."""
+        self.loaders.clear()
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,64 @@
+"""What the schema needs of the engine that starts runs; `atlas_gql.ops` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+from atlas_gql.access.actors import Actor
+from atlas_gql.plugins.api import Operation
+
+
+class Started(Protocol):
+    """What a start led to."""
+
+    @property
+    def run_id(self) -> UUID: ...
+
+    @property
+    def deduplicated(self) -> bool:
+        """Whether the run was there before this start."""
+        ...
+
+
+class Engine(Protocol):
+    """Starts and cancels runs for actors whose rights were checked."""
+
+    @property
+    def operations(self) -> Mapping[str, Operation[Any]]:
+        """The operations on offer, by type."""
+        ...
+
+    async def start(
+        self,
+        actor: Actor,
+        operation: Operation[Any],
+        *,
+        tenant_id: UUID,
+        workspace_id: UUID,
+        given: Any,
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> Started:
+        """Start an operation with an instance of its input. Raises DomainError."""
+        ...
+
+    async def cancel(
+        self, actor: Actor, *, run_id: UUID, tenant_id: UUID, workspace_id: UUID, request_id: str
+    ) -> None:
+        """Ask a run to stop. Raises RunFinished."""
+        ...
+
+    async def refused(
+        self,
+        actor: Actor,
+        *,
+        workspace_id: UUID,
+        tenant_id: UUID | None,
+        mutation: str,
+        capability: str,
+        request_id: str,
+    ) -> None:
+        """Audit that a member was refused a mutation for want of a capability."""
+        ...

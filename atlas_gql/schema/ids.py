@@ -1,0 +1,42 @@
+"""Opaque ids: base64 of `Type:uuid`, in one spelling only."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from typing import NamedTuple
+from uuid import UUID
+
+import strawberry
+
+from atlas_gql.errors import BadUserInput
+
+
+class GlobalId(NamedTuple):
+    """What an id says: a GraphQL type's name and a key."""
+
+    kind: str
+    uuid: UUID
+
+
+def encode(kind: str, uuid: UUID | str) -> strawberry.ID:
+    return strawberry.ID(b64encode(f"{kind}:{uuid}".encode()).decode())
+
+
+def parse(value: str) -> GlobalId | None:
+    """What an id says; None for what is none."""
+    try:
+        kind, _, key = b64decode(value, validate=True).decode().partition(":")
+        uuid = UUID(key)
+    except (binascii.Error, ValueError):
+        return None
+    # One thing has one id, so that clients may compare them.
+    return GlobalId(kind, uuid) if encode(kind, uuid) == value else None
+
+
+def decode(value: str, *, kind: str, argument: str) -> UUID:
+    """The key in an id of this kind. Raises BadUserInput naming the argument for anything else."""
+    parsed = parse(value)
+    if parsed is None or parsed.kind != kind:
+        raise BadUserInput(f"`{argument}` is not the id of a {kind}.", argument)
+    return parsed.uuid

@@ -1,0 +1,182 @@
+"""Which column feeds which GraphQL field: every type that is read from a table."""
+
+from __future__ import annotations
+
+from sqlalchemy import Uuid, cast, func, literal_column, null, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.db.tables import (
+    audit_entries,
+    backup_contents,
+    backup_items,
+    backup_sets,
+    operation_runs,
+    policies,
+    restore_items,
+    restore_runs,
+    run_items,
+    tenants,
+    workspaces,
+)
+from atlas_gql.schema.rows import RowMap, row_map
+
+FAILURE = ("code", "reason", "detail", "message", "graph_request_id")
+
+WORKSPACE = row_map(
+    "Workspace", workspaces, ("name",), workspace_id=workspaces.c.id, tenant_id=cast(null(), Uuid)
+)
+
+TENANT = row_map(
+    "Tenant",
+    tenants,
+    ("name", "primary_domain", "entra_tenant_id", "created_at", "archived_at"),
+    tenant_id=tenants.c.id,
+)
+
+OPERATION_RUN = row_map(
+    "OperationRun",
+    operation_runs,
+    (
+        *("type", "status", "outcome", "target", "attempt", "reason", "request_id", "dedupe_hits"),
+        *("created_at", "started_at", "finished_at", "cancel_requested_at"),
+        *("total", "processed", "failed", "skipped"),
+        *("failure_code", "failure_reason", "failure_detail", "failure_message"),
+        *("initiator_kind", "initiator_name", "subject_kind", "subject_id", "retry_of"),
+    ),
+    capability=Capability.RUNS_VIEW,
+    reads={
+        "operationType": ("type",),
+        "counters": ("total", "processed", "failed", "skipped"),
+        "failures": ("failure_code", "failure_reason", "failure_detail", "failure_message"),
+        "initiator": ("initiator_kind", "initiator_name"),
+        "subject": ("subject_kind", "subject_id"),
+    },
+)
+
+RUN_ITEM = row_map(
+    "RunItem",
+    run_items,
+    ("key", "label", "state", "result", *FAILURE, "created_at", "finished_at"),
+    capability=Capability.RUNS_VIEW,
+    reads={"failure": FAILURE},
+)
+
+AUDIT_ENTRY = row_map(
+    "AuditEntry",
+    audit_entries,
+    (
+        *("action", "actor_kind", "actor_name", "resource_kind", "resource_id", "outcome", "reason"),
+        *("details", "request_id", "created_at"),
+    ),
+    capability=Capability.AUDIT_VIEW,
+    reads={"actor": ("actor_kind", "actor_name"), "resource": ("resource_kind", "resource_id")},
+    run_uuid=audit_entries.c.run_id,
+)
+
+POLICY = row_map(
+    "Policy",
+    policies,
+    ("policy_type", "external_id", "name", "platform", "last_seen_at"),
+    capability=Capability.POLICIES_VIEW,
+)
+
+BACKUP_SET = row_map(
+    "BackupSet",
+    backup_sets,
+    ("origin", "state", "run_id", "item_count", "failed_count", "created_at", "completed_at"),
+    capability=Capability.BACKUPS_VIEW,
+    reads={"run": ("run_id",)},
+)
+
+_CONTENT = (
+    select(backup_contents.c.content)
+    .where(
+        backup_contents.c.tenant_id == backup_items.c.tenant_id,
+        backup_contents.c.hash == backup_items.c.content_hash,
+    )
+    .correlate(backup_items)
+    .scalar_subquery()
+)
+BACKUP_ITEM = row_map(
+    "BackupItem",
+    backup_items,
+    (
+        *("policy_type", "external_id", "name", "platform", "assignments_state", "assignment_count"),
+        *("reason", "message", "created_at"),
+    ),
+    capability=Capability.BACKUPS_VIEW,
+    reads={
+        "reasonCode": ("reason",),
+        "assignments": ("content",),
+        "groups": ("content",),
+        "filters": ("content",),
+    },
+    content=_CONTENT,
+)
+
+# A restore run's warnings are those of its items, in the plan's order.
+_WARNING = func.jsonb_array_elements(restore_items.c.warnings).table_valued(
+    "value", with_ordinality="n", name="warning"
+)
+_WARNINGS = (
+    select(
+        func.coalesce(
+            func.jsonb_agg(
+                aggregate_order_by(_WARNING.c.value, restore_items.c.position, literal_column("warning.n"))
+            ),
+            literal_column("'[]'::jsonb"),
+        )
+    )
+    .select_from(restore_items.join(_WARNING, literal_column("true")))
+    .where(restore_items.c.restore_run_id == restore_runs.c.id)
+    .correlate(restore_runs)
+    .scalar_subquery()
+)
+RESTORE_RUN = row_map(
+    "RestoreRun",
+    restore_runs,
+    (
+        *("state", "mode", "source_tenant_id", "backup_set_id", "plan_digest", "mappings", "summary"),
+        *("created_by", "created_at", "planned_at", "expires_at"),
+    ),
+    capability=Capability.BACKUPS_VIEW,
+    reads={
+        "sourceTenant": ("source_tenant_id",),
+        "backupSet": ("backup_set_id", "source_tenant_id"),
+    },
+    expired=func.coalesce(restore_runs.c.expires_at <= func.clock_timestamp(), literal_column("false")),
+    warnings=_WARNINGS,
+)
+
+RESTORE_ITEM = row_map(
+    "RestoreItem",
+    restore_items,
+    (
+        *("position", "policy_type", "source_name", "platform", "target_name", "action", "matched_by"),
+        *("blocked_reason", "blocked_message", "changes", "warnings"),
+    ),
+    capability=Capability.BACKUPS_VIEW,
+    source_external_id=restore_items.c.source_id,
+    target_external_id=restore_items.c.target_id,
+)
+
+KINDS: dict[str, RowMap] = {
+    rows.kind: rows
+    for rows in (
+        WORKSPACE,
+        TENANT,
+        OPERATION_RUN,
+        RUN_ITEM,
+        AUDIT_ENTRY,
+        POLICY,
+        BACKUP_SET,
+        BACKUP_ITEM,
+        RESTORE_RUN,
+        RESTORE_ITEM,
+    )
+}
+"""Everything that has an id, by its GraphQL type."""
+
+SUBJECTS = ("BackupSet", "RestoreRun", "BackupItem", "Policy")
+"""The kinds of things that runs work on."""

@@ -1,0 +1,68 @@
+"""Settings, from the environment (`ATLAS_...`) and nothing else.
+
+The table of all settings in `docs/operations.md` is checked against this class by a test.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from atlas_gql.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """What can be set. An empty environment gives a working installation on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="ATLAS_", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL as `atlas_app`; without it the embedded server is used."
+    )
+    database_admin_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL as a role that may migrate; only `atlas db upgrade` reads it."
+    )
+    data_dir: Path = Field(
+        default=Path(".atlas"), description="Where the embedded server and the generated key live."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Base64 of 32 random bytes; seals credentials and signs messages. Several, separated by"
+        " commas: the first seals, all open. Generated beside the embedded server when absent.",
+    )
+    host: str = Field(default="127.0.0.1", description="Where the API listens.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The API's port; 0 lets the system choose.")
+    load_plugins: str | None = Field(
+        default=None, description="Names of the plugins to load, separated by commas; all when absent."
+    )
+    simulator_url: str | None = Field(
+        default=None, description="Base URL of a simulator; providers of the cloud `simulator` use it."
+    )
+    worker_threads: int = Field(default=4, ge=1, le=64, description="Runs that one worker carries at once.")
+    tenant_runs: int = Field(default=2, ge=1, le=64, description="Runs of one tenant carried at once.")
+    lease_seconds: float = Field(default=60, ge=1, le=3600, description="How long a claim holds unrenewed.")
+    plan_hours: float = Field(
+        default=24, gt=0, le=720, description="How long a restore plan may be executed."
+    )
+    log_format: str = Field(
+        default="console",
+        pattern="^(console|json)$",
+        description="`console` for people, `json` for machines.",
+    )
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="The least level that is logged."
+    )
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError naming every bad variable, never its value."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        problems = "; ".join(
+            f"ATLAS_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+            for error in exc.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"Bad settings. {problems}.") from None

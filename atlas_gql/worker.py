@@ -1,0 +1,154 @@
+"""The worker process: Huey's consumer, one event loop that carries the runs, heartbeat and dispatcher.
+
+A Huey thread is a slot: it takes a message, hands the run to the event loop and waits for it, so that
+one HTTP client, one token cache and one database pool serve all runs of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from huey.consumer import Consumer
+
+from atlas_gql.db.database import Database
+from atlas_gql.ops.dispatcher import Dispatcher
+from atlas_gql.ops.heartbeat import Heartbeat
+from atlas_gql.ops.queue import Queue
+from atlas_gql.ops.tracking import Limits, Tracker
+from atlas_gql.plugins.api import Operation
+from atlas_gql.providers.clients import Clients
+from atlas_gql.providers.sealing import Sealer
+from atlas_gql.settings import Settings
+
+log = structlog.get_logger("atlas.worker")
+
+GRACE = 20.0
+"""Seconds that runs get to reach a point where they can be given back when the worker stops."""
+
+
+def worker_name() -> str:
+    """Host and process: unique among the workers that live at one time."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class _Consumer(Consumer):  # type: ignore[misc] # Huey ships no types
+    """Huey's consumer inside a process that handles signals itself."""
+
+    def _set_signal_handlers(self) -> None:
+        """Nothing: the event loop has them."""
+
+
+class Worker:
+    """Everything that a worker process runs; start it on the loop that will carry the runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database_url: str,
+        sealer: Sealer,
+        operations: Mapping[str, Operation[Any]],
+    ) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._futures: set[Future[None]] = set()
+        self._stopping = threading.Event()
+        lease = timedelta(seconds=settings.lease_seconds)
+        threads = settings.worker_threads
+        self.database = Database(database_url, max_connections=threads * 3 + 4)
+        self._clients = Clients(self.database, sealer, simulator_url=settings.simulator_url)
+        self._heartbeat = Heartbeat(database_url, lease=lease)
+        self._executor = ThreadPoolExecutor(threads * 2, thread_name_prefix="atlas-blocking")
+        self._queue = Queue(database_url, sealer.derive("queue"), operations, self._carry)
+        self._tracker = Tracker(
+            self.database,
+            operations,
+            self._clients,
+            self._heartbeat,
+            limits=Limits(
+                worker=worker_name(),
+                lease=lease,
+                per_tenant=settings.tenant_runs,
+                plan_life=timedelta(hours=settings.plan_hours),
+            ),
+            executor=self._executor,
+        )
+        self._dispatcher = Dispatcher(self.database, operations, self._queue.ring)
+        self._consumer = _Consumer(
+            self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
+        )
+        self._operations = operations
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.database.open()
+        self._heartbeat.start(self._loop)
+        self._tasks.append(asyncio.create_task(self._dispatcher.run(), name="dispatcher"))
+        await asyncio.to_thread(self._consumer.start)
+        log.info(
+            "worker ready",
+            worker=worker_name(),
+            threads=self._settings.worker_threads,
+            operations=", ".join(self._operations) or "none",
+        )
+
+    async def stop(self) -> None:
+        """Take no more runs, give those under way back to the queue, and close everything."""
+        self._stopping.set()
+        for future in list(self._futures):
+            future.cancel()
+        await asyncio.to_thread(self._consumer.stop, True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._queue.close)
+        await self._clients.close()
+        # Last: until here the leases of what was under way were kept.
+        await asyncio.to_thread(self._heartbeat.stop)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        await self.database.close()
+        log.info("worker stopped", worker=worker_name())
+
+    def _carry(self, run_id: str) -> None:
+        """On a Huey thread: carry the run on the event loop, and wait for it."""
+        if self._stopping.is_set():
+            return
+        future = asyncio.run_coroutine_threadsafe(self._carry_on_loop(UUID(run_id)), self._loop)
+        self._futures.add(future)
+        try:
+            future.result()
+        except CancelledError:
+            log.info("run interrupted by shutdown", run=run_id)
+        finally:
+            self._futures.discard(future)
+
+    async def _carry_on_loop(self, run_id: UUID) -> None:
+        try:
+            await self._tracker.carry(run_id)
+        except Exception as exc:
+            # The row still says that the run is queued or leased: it is rung for, or reaped, again.
+            log.exception("run could not be carried", run=str(run_id), exc_info=exc)
+        finally:
+            self._dispatcher.wake()
+
+
+@asynccontextmanager
+async def running_worker(
+    settings: Settings, database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
+) -> AsyncIterator[Worker]:
+    """A worker for as long as the context lasts."""
+    worker = Worker(settings, database_url, sealer, operations)
+    await worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()

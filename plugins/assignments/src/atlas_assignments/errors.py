@@ -1,0 +1,34 @@
+"""Why an execution of a restore is refused before it starts."""
+
+from __future__ import annotations
+
+from atlas_gql.plugins import DomainError
+
+
+class PlanNotReady(DomainError):
+    """The restore run has no finished plan: it is still being planned, or planning failed."""
+
+    code = "PLAN_NOT_READY"
+
+
+class PlanExpired(DomainError):
+    """The plan's life has ended. Make a new plan, look at it, and execute that one."""
+
+    code = "PLAN_EXPIRED"
+
+
+class PlanMismatch(DomainError):
+    """The digest is not that of this restore run's plan. Execute what you have seen, or look again."""
+
+    code = "PLAN_MISMATCH"
+
+
+class WarningsNotAcknowledged(DomainError):
+    """The plan has warnings that were not acknowledged."""
+
+    code = "WARNINGS_NOT_ACKNOWLEDGED"
+    warning_ids: list[str]
+
+    def __init__(self, warning_ids: list[str]) -> None:
+        self.warning_ids = warning_ids
+        super().__init__("The plan has warnings that were not acknowledged; `warningIds` lists them.")

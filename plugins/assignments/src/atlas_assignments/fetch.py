@@ -1,0 +1,133 @@
+"""Backing up: every policy of the chosen kinds, with what its assignments refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from atlas_gql.plugins import (
+    CONTRACTS,
+    CapturedPolicy,
+    Doc,
+    Filter,
+    Group,
+    OperationFailure,
+    Policy,
+    PolicyContract,
+    ReasonCode,
+    RunContext,
+    Start,
+    ValidationError,
+)
+
+BATCH = 100
+"""Policies that are stored together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchAssignmentsInput:
+    """What to back up."""
+
+    policy_types: Annotated[
+        tuple[str, ...],
+        Doc("Kinds of policy, by Graph's collection name (`deviceConfigurations`); all kinds when absent."),
+    ] = ()
+
+
+async def create_backup_set(start: Start, given: FetchAssignmentsInput) -> None:
+    """Make the set that the run will fill."""
+    check_policy_types(given.policy_types)
+    await start.new_backup_set(policy_types=given.policy_types)
+
+
+def check_policy_types(policy_types: Sequence[str]) -> None:
+    """Raises ValidationError for a kind that Atlas does not know, or that is named twice."""
+    unknown = [name for name in policy_types if name not in CONTRACTS]
+    if unknown:
+        raise ValidationError(
+            f"Unknown policy type {unknown[0]!r}. Known: {', '.join(CONTRACTS)}.", field="policyTypes"
+        )
+    if len(set(policy_types)) != len(policy_types):
+        raise ValidationError("A policy type is named twice.", field="policyTypes")
+
+
+async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
+    """Capture the policies kind by kind; a kind that cannot be listed fails alone."""
+    await ctx.total(0)
+    references = References(ctx)
+    seen = 0
+    for policy_type in given.policy_types or tuple(CONTRACTS):
+        contract = CONTRACTS[policy_type]
+        try:
+            async for batch in _batches(ctx, contract):
+                seen += len(batch)
+                await ctx.total(seen)
+                await ctx.backups.save([await references.captured(policy) for policy in batch])
+        except OperationFailure as exc:
+            if exc.reason_code is ReasonCode.MISSING_CONFIGURATION:
+                raise  # nothing of this tenant can be reached
+            seen += 1
+            await ctx.total(seen)
+            exc.failure_code = "list_failed"
+            await ctx.failed(policy_type, contract.label, exc)
+
+
+async def _batches(ctx: RunContext, contract: PolicyContract) -> Any:
+    batch: list[Policy] = []
+    async for policy in ctx.graph.policies(contract):
+        batch.append(policy)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class References:
+    """What policies refer to, each group and filter looked up once a run."""
+
+    def __init__(self, ctx: RunContext) -> None:
+        self._ctx = ctx
+        self._groups: dict[str, Group | None] = {}
+        self._filters: dict[str, Filter] | None = None
+
+    async def captured(self, policy: Policy) -> CapturedPolicy:
+        """The policy as a backup keeps it. Raises OperationFailure when what it refers to cannot be read."""
+        groups = {a.group_id for a in policy.assignments if a.group_id}
+        filters = {a.filter_id for a in policy.assignments if a.filter_id}
+        await self._look_up(groups)
+        known = await self._known_filters() if filters else {}
+        return CapturedPolicy(
+            policy_type=policy.policy_type,
+            id=policy.id,
+            name=policy.name,
+            platform=policy.platform,
+            scope_tag_ids=policy.scope_tag_ids,
+            assignments=tuple(assignment.raw for assignment in policy.assignments),
+            groups={key: _group(self._groups[key]) for key in sorted(groups)},
+            filters={key: _filter(known.get(key)) for key in sorted(filters)},
+            error=policy.error,
+        )
+
+    async def _look_up(self, ids: set[str]) -> None:
+        missing = ids - self._groups.keys()
+        if missing:
+            self._groups.update(await self._ctx.graph.groups(missing))
+
+    async def _known_filters(self) -> dict[str, Filter]:
+        if self._filters is None:
+            self._filters = {found.id: found for found in await self._ctx.graph.filters()}
+        return self._filters
+
+
+def _group(group: Group | None) -> dict[str, Any]:
+    if group is None:
+        return {"name": None, "kind": None, "rule": None, "orphaned": True}
+    return {"name": group.name, "kind": group.kind, "rule": group.rule, "orphaned": False}
+
+
+def _filter(found: Filter | None) -> dict[str, Any]:
+    if found is None:
+        return {"name": None, "platform": None, "rule": None, "orphaned": True}
+    return {"name": found.name, "platform": found.platform, "rule": found.rule, "orphaned": False}

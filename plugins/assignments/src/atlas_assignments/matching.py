@@ -1,0 +1,101 @@
+"""Which policy of the target tenant is the one that was backed up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from atlas_gql.plugins import OperationFailure, Policy, ReasonCode, SourceItem
+
+_SHOWN = 5
+"""How many candidates a message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The target policy and how it was found (`id` or `name`), or why there is none."""
+
+    policy: Policy | None = None
+    matched_by: str | None = None
+    failure: OperationFailure | None = None
+
+
+def match_policies(
+    items: Sequence[SourceItem], live: Mapping[str, Sequence[Policy]], *, same_tenant: bool
+) -> dict[UUID, Match]:
+    """The matches of all items, by item id; `live` is the target's policies by policy type.
+
+    No two items get one policy: one that is matched by its id is not offered to a name, and several
+    items that find the same policy by name are all ambiguous.
+    """
+    taken = (
+        frozenset(item.policy.id for item in items if _by_id(item, _of_type(live, item)))
+        if same_tenant
+        else frozenset()
+    )
+    matches = {
+        item.id: match_policy(item, _of_type(live, item), same_tenant=same_tenant, taken=taken)
+        for item in items
+    }
+    claims = Counter(_key(match.policy) for match in matches.values() if match.policy)
+    return {
+        item_id: Match(failure=_claimed(match.policy))
+        if match.policy and claims[_key(match.policy)] > 1
+        else match
+        for item_id, match in matches.items()
+    }
+
+
+def match_policy(
+    item: SourceItem, live: Sequence[Policy], *, same_tenant: bool, taken: Collection[str] = ()
+) -> Match:
+    """The match of one item among the target's policies of its type: by id inside one tenant, else by
+    exact name and platform among those whose ids are not `taken`."""
+    found = _by_id(item, live) if same_tenant else None
+    if found is not None:
+        return Match(policy=found, matched_by="id")
+    wanted = (item.policy.name, item.policy.platform)
+    named = [policy for policy in live if (policy.name, policy.platform) == wanted and policy.id not in taken]
+    if len(named) == 1:
+        return Match(policy=named[0], matched_by="name")
+    return Match(failure=_ambiguous(item, named) if named else _missing(item))
+
+
+def _of_type(live: Mapping[str, Sequence[Policy]], item: SourceItem) -> Sequence[Policy]:
+    return live.get(item.policy.policy_type, ())
+
+
+def _key(policy: Policy) -> tuple[str, str]:
+    return policy.policy_type, policy.id
+
+
+def _by_id(item: SourceItem, live: Iterable[Policy]) -> Policy | None:
+    return next((policy for policy in live if policy.id == item.policy.id), None)
+
+
+def _missing(item: SourceItem) -> OperationFailure:
+    return OperationFailure(
+        f'No policy "{item.policy.name}" of this kind is in the target tenant.',
+        reason=ReasonCode.POLICY_NOT_FOUND,
+        code="item_blocked",
+    )
+
+
+def _ambiguous(item: SourceItem, named: Sequence[Policy]) -> OperationFailure:
+    shown = ", ".join(policy.id for policy in named[:_SHOWN])
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return OperationFailure(
+        f'{len(named)} policies of the target tenant bear the name "{item.policy.name}": {shown}{more}.',
+        reason=ReasonCode.AMBIGUOUS_POLICY,
+        code="item_blocked",
+    )
+
+
+def _claimed(policy: Policy) -> OperationFailure:
+    return OperationFailure(
+        f'Several policies of the backup bear the name "{policy.name}", and the target tenant holds one.',
+        reason=ReasonCode.AMBIGUOUS_POLICY,
+        code="item_blocked",
+    )

@@ -1,0 +1,65 @@
+"""The assignments plugin: its three operations, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from atlas_assignments.errors import PlanExpired, PlanMismatch, PlanNotReady, WarningsNotAcknowledged
+from atlas_assignments.fetch import FetchAssignmentsInput, create_backup_set, fetch
+from atlas_assignments.plan import PlanAssignmentRestoreInput, create_restore_run, plan
+from atlas_assignments.restore import (
+    RestoreAssignmentsInput,
+    audit_details,
+    check_confirmation,
+    keep_state_before,
+    restore,
+)
+from atlas_gql.plugins import Operation, existing, hookimpl, new
+
+
+@hookimpl
+def atlas_operations() -> Iterable[Operation[Any]]:
+    """Return fetch, plan and restore."""
+    return [
+        Operation(
+            type="assignments.fetch",
+            mutation="fetchAssignments",
+            label="Back up assignments",
+            description="Backs up the assignments of a tenant's policies into a new backup set.",
+            input=FetchAssignmentsInput,
+            target=new("BackupSet", create=create_backup_set),
+            capability="backups.create",
+            audit_action="backup.started",
+            audit_details=lambda given: {"policyTypes": list(given.policy_types)},
+            handler=fetch,
+        ),
+        Operation(
+            type="assignments.plan",
+            mutation="planAssignmentRestore",
+            label="Plan a restore of assignments",
+            description="Computes what restoring a backup set would do to a tenant; writes nothing there.",
+            input=PlanAssignmentRestoreInput,
+            target=new("RestoreRun", create=create_restore_run),
+            capability="restores.plan",
+            handler=plan,
+        ),
+        Operation(
+            type="assignments.restore",
+            mutation="restoreAssignments",
+            label="Restore assignments",
+            description="Carries out a restore run's plan, exactly as it was shown.",
+            input=RestoreAssignmentsInput,
+            target=existing(
+                "RestoreRun", field="restore_run_id", check=check_confirmation, create=keep_state_before
+            ),
+            capability="restores.execute",
+            audit_action="restore.executed",
+            audit_details=audit_details,
+            errors=(PlanNotReady, PlanExpired, PlanMismatch, WarningsNotAcknowledged),
+            writes=True,
+            handler=restore,
+            time_limit=timedelta(hours=6),
+        ),
+    ]

@@ -1,0 +1,83 @@
+"""Executing a plan: what was seen, confirmed by a person, policy by policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from atlas_assignments.errors import PlanExpired, PlanMismatch, PlanNotReady, WarningsNotAcknowledged
+from atlas_gql.plugins import Doc, Ref, RunContext, Start, ValidationError
+
+AT_ONCE = 3
+"""Policies written at once; Microsoft counts writes per tenant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreAssignmentsInput:
+    """Which plan to execute, and the proof that it was seen."""
+
+    restore_run_id: Annotated[
+        UUID, Ref("RestoreRun", "restores.execute"), Doc("The restore run whose plan is executed.")
+    ]
+    plan_digest: Annotated[str, Doc("`planDigest` of the restore run, as it was shown.")]
+    confirmation: Annotated[str, Doc("The target tenant's primary domain, typed by a person.")]
+    reason: Annotated[str, Doc("Why, for the audit trail.")]
+    acknowledged_warnings: Annotated[
+        tuple[str, ...], Doc("Ids of the plan's warnings. All of them must be named.")
+    ] = ()
+    acknowledge_all_warnings: Annotated[
+        bool, Doc("Acknowledge every warning that the digest covers, instead of naming each.")
+    ] = False
+
+
+async def check_confirmation(start: Start, given: RestoreAssignmentsInput) -> None:
+    """Refuse whatever was not seen, not confirmed, or is no longer fresh."""
+    if given.confirmation.strip().lower() != start.tenant.primary_domain.lower():
+        raise ValidationError(
+            "Type the target tenant's primary domain to confirm the restore.", field="confirmation"
+        )
+    if not given.reason.strip():
+        raise ValidationError("Say why: the audit trail keeps the reason.", field="reason")
+    plan = await start.restore_plan()
+    if plan.state != "planned":
+        raise PlanNotReady
+    if plan.digest != given.plan_digest:
+        raise PlanMismatch
+    if plan.expired:
+        raise PlanExpired
+    if not plan.fetched:
+        raise ValidationError("Every policy of the plan is blocked: there is nothing to do.", "restoreRunId")
+    known = {warning["id"] for warning in plan.warnings}
+    unknown = sorted(set(given.acknowledged_warnings) - known)
+    if unknown:
+        raise ValidationError(
+            "The plan has no such warning.", field=f"acknowledgedWarnings.{unknown[0][:40]}"
+        )
+    missing = known - set(given.acknowledged_warnings)
+    if missing and not given.acknowledge_all_warnings:
+        raise WarningsNotAcknowledged(sorted(missing))
+
+
+async def keep_state_before(start: Start, _given: RestoreAssignmentsInput) -> None:
+    """Make the backup set that undo will be planned from."""
+    await start.before_restore()
+
+
+def audit_details(given: RestoreAssignmentsInput) -> Mapping[str, Any]:
+    """What the audit entry keeps of the input; the host adds source, target and counts."""
+    return {
+        "planDigest": given.plan_digest,
+        "acknowledgedWarnings": list(given.acknowledged_warnings),
+        "acknowledgedAllWarnings": given.acknowledge_all_warnings,
+    }
+
+
+async def restore(ctx: RunContext, given: RestoreAssignmentsInput) -> None:
+    """Carry out the plan, a few policies at a time; what the plan had blocked is skipped."""
+    plan = await ctx.restores.plan()
+    await ctx.total(sum(policy.action != "blocked" for policy in plan))
+    await ctx.each(
+        plan, lambda policy: ctx.restores.apply(policy, justification=given.reason), at_once=AT_ONCE
+    )
