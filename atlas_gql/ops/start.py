@@ -53,7 +53,7 @@ _POINT_KEY = (
     .values(run_id=bindparam("to_run"))
 )
 
-_RUN_COLUMNS = (
+RUN_COLUMNS = (
     "id",
     "tenant_id",
     "workspace_id",
@@ -72,9 +72,9 @@ _RUN_COLUMNS = (
     "reason",
     "audit",
 )
-_START = (
+START = (
     insert(runs)
-    .values({name: bindparam(name, type_=runs.c[name].type) for name in _RUN_COLUMNS})
+    .values({name: bindparam(name, type_=runs.c[name].type) for name in RUN_COLUMNS})
     .values(dispatch_after=func.clock_timestamp() + bindparam("grace"))
     .on_conflict_do_update(
         index_elements=["tenant_id", "type", "target"],
@@ -226,7 +226,7 @@ class _Attempt:
             audit_at_end = {"action": operation.audit_action, "details": self._audit_details()}
         reason = self._payload.get("reason")
         row = await self._tx.one(
-            _START,
+            START,
             id=self._run_id,
             tenant_id=self._tenant_id,
             workspace_id=self._workspace_id,

@@ -69,12 +69,14 @@ class Connection(Generic[T]):
 class Listing:
     """What a list of one GraphQL type is made of.
 
-    `of` are the columns that equal the parent's keys, `sort` the attributes of the order, the last of them
-    unique among the parent's rows. `filters` are predicates over parameters of their own names.
+    `of` are the columns that equal the parent's keys, `link` what binds them to the rows where they are of
+    another table; `sort` are the attributes of the order, the last of them unique among the parent's rows.
+    `filters` are predicates over parameters of their own names.
     """
 
     rows: RowMap
     of: tuple[ColumnElement[Any], ...]
+    link: tuple[ColumnElement[bool], ...] = ()
     sort: tuple[str, ...]
     descending: bool = False
     filters: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
@@ -185,7 +187,7 @@ def _parents(listing: Listing) -> Any:
 
 def _conditions(listing: Listing, parents: Any, filters: tuple[str, ...]) -> list[ColumnElement[bool]]:
     of = [column == parents.c[f"key_{n}"] for n, column in enumerate(listing.of)]
-    return [*of, *(listing.filters[name] for name in filters)]
+    return [*of, *listing.link, *(listing.filters[name] for name in filters)]
 
 
 @lru_cache(maxsize=1024)
@@ -206,8 +208,7 @@ def _page(
         .limit(bindparam("limit"))
         .lateral("page")
     )
-    # Within a parent the rows come as the subquery ordered them: a nested loop keeps that order, and the
-    # ordinal is sorted by nothing else.
+    # No order outside: the subquery is evaluated parent by parent, so each one's rows come in its order.
     return select(parents.c.n.label("parent"), *page.c).select_from(parents.join(page, true()))
 
 

@@ -48,7 +48,9 @@ def _route(call: Call) -> Callable[[Call, Tenant], Answer]:
             return _by_ids
         case ["GET", "organization"]:
             return _organization
-        case [_, "groups", *_] | [_, "organization"] | [_, "directoryObjects", "getByIds"]:
+        case [verb, "groups" | "organization", *_] if verb != "GET":
+            raise method_not_allowed()
+        case [_, "directoryObjects", "getByIds"]:
             raise method_not_allowed()
     raise no_such_segment(call.segments[-1])
 

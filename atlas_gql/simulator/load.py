@@ -140,7 +140,9 @@ def _policy_reader(kind: Kind) -> Callable[[Document, str], Policy]:
     def read(document: Document, where: str) -> Policy:
         shown, aside = _split(document)
         policy = Policy(document=shown, aside=aside)
-        assignments = aside.pop("assignments", None) or []
+        assignments = aside.pop("assignments", None)
+        if assignments is None:
+            assignments = []
         if not isinstance(assignments, list):
             raise LoadError(f"{where} has assignments that are not a list.")
         policy.assignments = tuple(

@@ -15,6 +15,7 @@ import pytest
 
 from atlas_gql.db import embedded
 from atlas_gql.db.embedded import cluster
+from atlas_gql.db.embedded.binaries import wheel_folder
 from atlas_gql.db.embedded.guard import NO_PID, listener
 from atlas_gql.db.embedded.home import Home, as_account
 from atlas_gql.db.embedded.locks import FileLock
@@ -36,14 +37,28 @@ print("raced", flush=True)
 os.kill(os.getpid(), 9)
 """
 
+SLOW_STARTER = """
+import sys
+from pathlib import Path
+from atlas_gql.db import embedded
+from atlas_gql.db.embedded import binaries, cluster
+major = binaries.find_binaries(None).major
+cluster.find_binaries = lambda account: binaries.Binaries(folder=Path(sys.argv[2]), major=major)
+embedded.start(Path(sys.argv[1]), durable=False)
+"""
+
 PARENT = """
 import os, sys, time
 from pathlib import Path
 from atlas_gql.db import embedded
 server = embedded.start(Path(sys.argv[1]), durable=False)
+leaver = os.fork()
+if leaver == 0:
+    server.close()
+    os._exit(0)
+os.waitpid(leaver, 0)
 child = os.fork()
 if child == 0:
-    server.close()
     time.sleep(60)
 print(child, flush=True)
 sys.stdin.read()
@@ -92,25 +107,38 @@ def test_short_holders_race(folder, home, spawn):
     assert wait_until(lambda: is_gone(home))
 
 
-@pytest.mark.parametrize("delay", [0.02, 0.06])
-def test_a_starter_killed_while_it_starts_leaves_nothing(folder, home, spawn, delay):
+def test_a_starter_killed_while_it_starts_leaves_nothing(folder, home, base, spawn):
+    slow = base / "pg_ctl"
+    slow.write_text(f'#!/bin/sh\necho slow start\nsleep 0.4\nexec {wheel_folder()}/pg_ctl "$@"\n')
+    slow.chmod(0o755)
+    starter = spawn(SLOW_STARTER, folder, base)
+    assert wait_until(lambda: "slow start" in home.log.read_text())
     size = home.log.stat().st_size
-    starter = spawn(
-        "import atlas_gql.db.embedded as e, pathlib, sys; e.start(pathlib.Path(sys.argv[1]))", folder
-    )
-    assert wait_until(lambda: home.socket_folder.exists() or home.log.stat().st_size > size)
-    time.sleep(delay)
     starter.kill()
+    assert wait_until(lambda: "database system is shut down" in home.log.read_text()[size:])
     assert wait_until(lambda: is_gone(home))
-    with embedded.start(folder, durable=False) as server, psycopg.connect(server.admin_url) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_forked_child_does_not_keep_the_server(folder, home, spawn):
+def test_who_comes_while_the_guard_waits_to_stop_keeps_the_server(folder, home):
+    """The lease was free for a moment: by the time the guard may stop the server, it is not."""
+    server = embedded.start(folder, durable=False)
+    with FileLock(home.lease) as newcomer:
+        with FileLock(home.start) as busy:
+            busy.seize()
+            server.close()
+            time.sleep(0.1)
+            newcomer.share()
+        time.sleep(0.2)
+        assert listener(home.socket) == pid_in(home)
+    assert wait_until(lambda: is_gone(home))
+
+
+def test_a_forked_child_neither_ends_the_hold_nor_keeps_it(folder, home, spawn):
     parent = spawn(PARENT, folder)
     child = int(parent.stdout.readline())
     try:
-        assert not is_gone(home)
+        time.sleep(0.2)
+        assert listener(home.socket) == pid_in(home)
         parent.kill()
         assert wait_until(lambda: is_gone(home))
     finally:

@@ -34,6 +34,7 @@ NOBODY = "00000000-0000-4000-8000-00000000dead"
 
 @asynccontextmanager
 async def connected(simulator, *, secret=CLIENT_SECRET, tenant=DEMO_TENANT.id):
+    # Plain HTTP on loopback: loading certificates would take longer than the tests.
     with httpx.Client(verify=False) as login:
         async with httpx.AsyncClient(verify=False) as http:
             tokens = MsalTokens(

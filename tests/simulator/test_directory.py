@@ -64,13 +64,18 @@ def test_a_list_of_groups_is_paged(graph):
         ("/v1.0/groups?$filter=startswith(displayName,'x')", 400, "BadRequest"),
         ("/v1.0/groups?$count=true", 400, "Request_BadRequest"),
         ("/v1.0/groups/$count", 400, "Request_BadRequest"),
-        (f"/v1.0/groups/{NOBODY}/owners", 405, "Request_BadRequest"),
+        (f"/v1.0/groups/{NOBODY}/owners", 404, "ResourceNotFound"),
+        ("/v1.0/directoryObjects/getByIds", 405, "Request_BadRequest"),
         ("/v1.0/groups?$select=shoeSize", 400, "BadRequest"),
     ],
 )
 def test_the_directory_refuses(graph, path, status, code):
     answer = graph.get(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_groups_are_read_only(graph):
+    assert graph.delete(f"/v1.0/groups/{NOBODY}").status_code == 405
 
 
 def test_counts_are_plain_numbers(graph):

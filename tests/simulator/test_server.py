@@ -31,24 +31,17 @@ def test_a_taken_port_is_an_error():
         pass
 
 
-def test_latency_delays_calls_side_by_side(take_token):
-    """Two calls at once take one delay; login takes none."""
+def test_latency_delays_every_call_of_graph(take_token):
     with (
-        running(latency_ms=150) as sim,
+        running(latency_ms=80) as sim,
         httpx.Client(base_url=sim.url, trust_env=False, verify=False) as client,
     ):
-        began = time.perf_counter()
         token = take_token(client, DEMO_TENANT.id).json()["access_token"]
-        login = time.perf_counter() - began
-        client.headers["Authorization"] = f"Bearer {token}"
-        calls = [threading.Thread(target=client.get, args=("/v1.0/groups",)) for _ in range(4)]
         began = time.perf_counter()
-        for call in calls:
-            call.start()
-        for call in calls:
-            call.join()
-        graph = time.perf_counter() - began
-    assert login < 0.15 <= graph < 4 * 0.15
+        answer = client.get("/v1.0/groups", headers={"Authorization": f"Bearer {token}"})
+        took = time.perf_counter() - began
+    assert answer.status_code == 200
+    assert took >= 0.08, "a sleep never ends early, so this bound holds on any machine"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -64,8 +57,7 @@ def test_a_served_simulator_ends_by_a_signal_and_says_nothing(sent):
         assert httpx.get(f"{url}/_simulator/", trust_env=False).status_code == 200
         process.send_signal(sent)
         out, err = process.communicate(timeout=10)
-    assert (process.returncode in (-sent, 1, 0), out) == (True, "")
-    assert "ERROR" not in err
+    assert (process.returncode, out, err) == (0, "", "")
 
 
 def test_serve_refuses_what_it_cannot_load(tmp_path):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from atlas_gql.plugins import Assignment, TargetKind, fingerprint
-
 from atlas_assignments.mapping import References
 from atlas_assignments.translating import Translation
+from atlas_gql.plugins import Assignment, TargetKind, fingerprint
+
+Identity = tuple[str, str, str]
+"""`Assignment.identity`."""
+INHERITED = "INHERITED"
+"""A policy set brought the assignment along: it comes and goes with the set."""
 
 
 class ChangeKind(StrEnum):
@@ -49,7 +55,7 @@ class Change:
             "change": self.kind.value,
             "target": describe_target(subject, references),
             "intent": intent_of(subject),
-            "fields": differences(self.old, self.new, references),
+            "fields": [] if self.kind in _UNTOUCHED else differences(self.old, self.new, references),
             "reason": self.reason,
             "message": self.message,
         }
@@ -60,15 +66,30 @@ def same(one: Assignment, other: Assignment) -> bool:
     return fingerprint([one]) == fingerprint([other])
 
 
-def compare(old: Assignment | None, new: Assignment | None, source: Assignment | None) -> Change:
-    """The change from `old` to `new`, which have one identity where both are given."""
-    if old is None:
-        kind = ChangeKind.ADDED
-    elif new is None:
-        kind = ChangeKind.REMOVED
-    else:
-        kind = ChangeKind.KEPT if same(old, new) else ChangeKind.CHANGED
-    return Change(kind=kind, old=old, new=new, source=source)
+def changes_between(
+    base: Sequence[Assignment],
+    wanted: Mapping[Identity, Assignment],
+    translations: Sequence[Translation],
+    alone: Mapping[Identity, Translation],
+) -> list[Change]:
+    """One change for each identity that is in the tenant, or shall be, or is left out of the backup.
+
+    `alone` is what the backup leaves out and the tenant still holds.
+    """
+    there = {assignment.identity: assignment for assignment in base}
+    counts = Counter(assignment.identity for assignment in base)
+    sources = {t.target.identity: t.source for t in reversed(translations) if t.target is not None}
+    changes = []
+    for identity in {**wanted, **there}:
+        change = _compare(there.get(identity), wanted.get(identity), sources.get(identity))
+        if identity in alone:
+            change = replace(change, reason=alone[identity].reason, message=alone[identity].message)
+        if counts[identity] > 1 and change.kind is ChangeKind.KEPT:
+            message = "The tenant holds this assignment more than once; one stays."
+            change = replace(change, kind=ChangeKind.CHANGED, message=message)
+        changes.append(change)
+    absent = {t.source.identity: t for t in translations if t.target is None}
+    return changes + [without(t) for identity, t in absent.items() if identity not in alone]
 
 
 def without(translation: Translation) -> Change:
@@ -81,6 +102,27 @@ def without(translation: Translation) -> Change:
     )
 
 
+def inherited(assignment: Assignment) -> Change:
+    """The change that an inherited assignment of the backup amounts to: none."""
+    return Change(
+        kind=ChangeKind.LEFT_OUT,
+        source=assignment,
+        reason=INHERITED,
+        message="Inherited from a policy set; only direct assignments are restored.",
+    )
+
+
+def _compare(old: Assignment | None, new: Assignment | None, source: Assignment | None) -> Change:
+    if old is None:
+        kind = ChangeKind.ADDED
+    elif new is None:
+        kind = ChangeKind.REMOVED
+    else:
+        kind = ChangeKind.KEPT if same(old, new) else ChangeKind.CHANGED
+    return Change(kind=kind, old=old, new=new, source=source)
+
+
+_UNTOUCHED = (ChangeKind.KEPT, ChangeKind.BLOCKED, ChangeKind.LEFT_OUT)
 _KINDS = {
     TargetKind.GROUP: "group",
     TargetKind.EXCLUDED_GROUP: "group",

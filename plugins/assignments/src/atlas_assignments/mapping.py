@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from atlas_gql.plugins import Filter, Group, Policy, ReasonCode, SourceItem
-
 from atlas_assignments.source import Source, readable
+from atlas_gql.plugins import Filter, Group, Policy, ReasonCode, SourceItem
 
 ORPHANED = "ORPHANED"
 """The group was gone already when the backup was made: left alone, and in nobody's way."""
@@ -109,7 +108,8 @@ def needed_group_ids(
     ids = {chosen.lower() for chosen in choices.values()}
     ids |= {a.group_id for policy in live for a in policy.assignments if a.group_id}
     if same_tenant:
-        ids |= _mentioned(readable(items))[0].keys()
+        groups, _ = _mentioned(readable(items))
+        ids |= {id_ for id_, known in groups.items() if not known.get("orphaned")}
     return frozenset(ids)
 
 
@@ -135,7 +135,8 @@ def needed_group_names(
 
 def map_references(items: Iterable[SourceItem], directory: Directory) -> References:
     """The counterparts of all groups and filters that the items mention in direct assignments."""
-    groups, filters = _mentioned(readable(items))
+    sources = list(readable(items))
+    groups, filters = _mentioned(sources)
     group_finder = _Finder(
         "group",
         things=[group for group in directory.groups.values() if group is not None],
@@ -158,7 +159,7 @@ def map_references(items: Iterable[SourceItem], directory: Directory) -> Referen
             id_: filter_finder.find(id_, known, _filters_named(known, directory))
             for id_, known in filters.items()
         },
-        names=_names(groups, filters, directory),
+        names=_names(sources, directory),
     )
 
 
@@ -247,12 +248,13 @@ def _candidate(thing: Group | Filter) -> dict[str, Any]:
     return {"id": thing.id, "name": thing.name, "kind": thing.platform, "created": None}
 
 
-def _names(groups: Mapping[str, Known], filters: Mapping[str, Known], directory: Directory) -> dict[str, str]:
-    names = {id_: known["name"] for id_, known in (*groups.items(), *filters.items()) if known.get("name")}
-    for thing in (
-        *(group for named in directory.groups_by_name.values() for group in named),
-        *(group for group in directory.groups.values() if group is not None),
-        *directory.filters,
-    ):
-        names[thing.id.lower()] = thing.name
-    return names
+def _names(sources: Iterable[Source], directory: Directory) -> dict[str, str]:
+    names = {
+        id_: known["name"]
+        for source in sources
+        for id_, known in (*source.policy.groups.items(), *source.policy.filters.items())
+        if known.get("name")
+    }
+    things: list[Group | Filter] = [group for named in directory.groups_by_name.values() for group in named]
+    things += [group for group in directory.groups.values() if group is not None]
+    return names | {thing.id.lower(): thing.name for thing in (*things, *directory.filters)}

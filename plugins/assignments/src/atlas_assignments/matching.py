@@ -9,17 +9,21 @@ from uuid import UUID
 
 from atlas_gql.plugins import OperationFailure, Policy, ReasonCode, SourceItem
 
-_SHOWN = 5
-"""How many candidates a message names."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """The target policy and how it was found (`id` or `name`), or why there is none."""
+    """The target policy and how it was found (`id` or `name`); exactly then there is no `failure`."""
 
     policy: Policy | None = None
     matched_by: str | None = None
     failure: OperationFailure | None = None
+
+    def found(self) -> Policy:
+        """The target policy. Raises OperationFailure when there is none."""
+        if self.failure is not None:
+            raise self.failure
+        assert self.policy is not None
+        return self.policy
 
 
 def match_policies(
@@ -63,6 +67,12 @@ def match_policy(
     return Match(failure=_ambiguous(item, named) if named else _missing(item))
 
 
+def shortlist(ids: Sequence[str], shown: int = 5) -> str:
+    """The first few of several candidates, for a message."""
+    more = f" and {len(ids) - shown} more" if len(ids) > shown else ""
+    return ", ".join(ids[:shown]) + more
+
+
 def _of_type(live: Mapping[str, Sequence[Policy]], item: SourceItem) -> Sequence[Policy]:
     return live.get(item.policy.policy_type, ())
 
@@ -84,10 +94,9 @@ def _missing(item: SourceItem) -> OperationFailure:
 
 
 def _ambiguous(item: SourceItem, named: Sequence[Policy]) -> OperationFailure:
-    shown = ", ".join(policy.id for policy in named[:_SHOWN])
-    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    ids = shortlist([policy.id for policy in named])
     return OperationFailure(
-        f'{len(named)} policies of the target tenant bear the name "{item.policy.name}": {shown}{more}.',
+        f'Several policies of the target tenant bear the name "{item.policy.name}": {ids}.',
         reason=ReasonCode.AMBIGUOUS_POLICY,
         code="item_blocked",
     )

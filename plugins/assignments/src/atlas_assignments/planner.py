@@ -6,34 +6,28 @@ the same fingerprint as the write compares with, so that what is shown is what i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
+from atlas_assignments.changes import Change, ChangeKind, Identity, changes_between, inherited, without
+from atlas_assignments.desired import desired_set, left_alone, obstacles, would_unassign
+from atlas_assignments.mapping import ORPHANED, References
+from atlas_assignments.matching import Match
+from atlas_assignments.source import Source, read_source
+from atlas_assignments.translating import Unresolved, translate
+from atlas_assignments.warnings import Context, warnings_of
 from atlas_gql.plugins import (
     Assignment,
     OperationFailure,
     PlannedPolicy,
     Policy,
-    PolicyContract,
     ReasonCode,
     SourceItem,
-    TargetKind,
     fingerprint,
 )
-
-from atlas_assignments.changes import Change, ChangeKind, compare, same, without
-from atlas_assignments.mapping import ORPHANED, References
-from atlas_assignments.matching import Match
-from atlas_assignments.source import read_source
-from atlas_assignments.translating import Translation, Unresolved, translate
-from atlas_assignments.warnings import Context, warnings_of
-
-INHERITED = "INHERITED"
-"""A policy set brought the assignment along: it comes and goes with the set."""
-
-Identity = tuple[str, str, str]
-"""`Assignment.identity`."""
 
 
 class Mode(StrEnum):
@@ -61,32 +55,25 @@ def plan_policy(
     has no `desired`, and its changes are the assignments that block it.
     """
     try:
-        source = read_source(item)
+        source = _restrict(read_source(item), selected)
         live = _live(match)
     except OperationFailure as failure:
         return _blocked(item, match, failure)
-    merge = mode is Mode.MERGE or selected is not None
     base = [assignment for assignment in live.assignments if assignment.is_direct]
-    translations = [
-        translate(assignment, source.contract, references, on_unresolved)
-        for assignment in _selected(source.direct, selected)
-    ]
-    obstacles = [
-        *(without(translation) for translation in translations if translation.blocks),
-        *_collisions(translations),
-        *_unwritable(base, source.contract),
-    ]
-    if obstacles:
-        return _blocked(item, match, _failure(obstacles[0]), obstacles)
-    left_out = [translation for translation in translations if translation.target is None]
-    wanted = _wanted(translations, base, merge=merge, same_tenant=references.same_tenant)
-    if _would_unassign(wanted, left_out):
-        skipped = [replace(left, blocks=True) for left in left_out if left.reason != ORPHANED]
-        return _blocked(item, match, _UNASSIGNING, map(without, skipped))
+    translations = [translate(a, source.contract, references, on_unresolved) for a in source.direct]
+    blocking = obstacles(translations, base, source.contract)
+    if blocking:
+        return _blocked(item, match, _failure(blocking[0]), _rows(blocking, references))
+    alone = left_alone(translations, base, same_tenant=references.same_tenant)
+    merge = mode is Mode.MERGE or selected is not None
+    wanted = desired_set(translations, base, alone, merge=merge)
+    if would_unassign(wanted, translations, alone):
+        skipped = [t for t in translations if t.target is None and t.reason != ORPHANED]
+        blocking = [without(replace(translation, blocks=True)) for translation in skipped]
+        return _blocked(item, match, _unassigning(), _rows(blocking, references))
 
-    changes = _changes(translations, base, wanted)
-    changes += [_inherited(assignment) for assignment in _selected(source.inherited, selected)]
-    base_hash = fingerprint(live.assignments)
+    changes = changes_between(base, wanted, translations, alone)
+    base_hash = fingerprint(base)
     writes = fingerprint(wanted.values()) != base_hash
     context = Context(policy=live, matched_by_name=match.matched_by == "name", references=references)
     return PlannedPolicy(
@@ -98,136 +85,75 @@ def plan_policy(
         base=tuple(assignment.raw for assignment in base),
         base_hash=base_hash,
         desired=tuple(assignment.body(source.contract) for assignment in wanted.values()),
-        changes=tuple(change.row(references) for change in changes),
+        changes=_rows([*changes, *map(inherited, source.inherited)], references),
         warnings=warnings_of(changes, context) if writes else (),
     )
 
 
+def summarize(planned: Iterable[PlannedPolicy]) -> dict[str, dict[str, int]]:
+    """The counts of a whole plan: policies by action, assignments by change, warnings by code."""
+    planned = list(planned)
+    policies = Counter(policy.action for policy in planned)
+    assignments = Counter(change["change"] for policy in planned for change in policy.changes)
+    warnings = Counter(warning["code"] for policy in planned for warning in policy.warnings)
+    return {
+        "policies": {action: policies[action] for action in ("write", "none", "blocked")},
+        "assignments": {kind.value: assignments[kind.value] for kind in ChangeKind},
+        "warnings": dict(sorted(warnings.items())),
+    }
+
+
+def _restrict(source: Source, selected: Collection[Identity] | None) -> Source:
+    def kept(assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
+        return tuple(a for a in assignments if selected is None or a.identity in selected)
+
+    return replace(source, direct=kept(source.direct), inherited=kept(source.inherited))
+
+
 def _live(match: Match) -> Policy:
     """The matched policy. Raises OperationFailure when there is none, or its assignments are unknown."""
-    if match.failure is not None:
-        raise match.failure
-    assert match.policy is not None
-    error = match.policy.error
-    if error is not None:
+    policy = match.found()
+    if policy.error is not None:
         raise OperationFailure(
-            error.message,
-            reason=error.reason_code,
-            detail=error.detail,
+            policy.error.message,
+            reason=policy.error.reason_code,
+            detail=policy.error.detail,
             code="item_blocked",
-            request_id=error.request_id,
+            request_id=policy.error.request_id,
         )
-    return match.policy
+    return policy
 
 
-def _selected(
-    assignments: Iterable[Assignment], selected: Collection[Identity] | None
-) -> list[Assignment]:
-    return [a for a in assignments if selected is None or a.identity in selected]
-
-
-def _collisions(translations: Iterable[Translation]) -> list[Change]:
-    """Assignments of the backup that become one in the target and do not agree."""
-    first: dict[Identity, Assignment] = {}
-    found = []
-    for translation in translations:
-        target = translation.target
-        if target is not None and not same(first.setdefault(target.identity, target), target):
-            found.append(
-                Change(
-                    kind=ChangeKind.BLOCKED,
-                    source=translation.source,
-                    reason=ReasonCode.CONFLICT.value,
-                    message="Two assignments of the backup name the same target here, and differ.",
-                )
-            )
-    return found
-
-
-def _unwritable(base: Iterable[Assignment], contract: PolicyContract) -> list[Change]:
-    """What the tenant holds that Atlas could not write back, should it have to."""
-    first: dict[Identity, Assignment] = {}
-    found = []
-    for assignment in base:
-        reason, message = ReasonCode.UNSUPPORTED, None
-        if assignment.target is TargetKind.UNKNOWN:
-            message = "The tenant holds a kind of target that Atlas does not write; writing would drop it."
-        elif assignment.filter_id and not contract.supports_filters:
-            message = "The tenant holds an assignment filter that this kind of policy does not take."
-        elif not same(first.setdefault(assignment.identity, assignment), assignment):
-            reason = ReasonCode.CONFLICT
-            message = "The tenant holds two assignments for one target, and they differ."
-        if message is not None:
-            found.append(
-                Change(kind=ChangeKind.BLOCKED, old=assignment, reason=reason.value, message=message)
-            )
-    return found
-
-
-def _wanted(
-    translations: Iterable[Translation], base: Iterable[Assignment], *, merge: bool, same_tenant: bool
-) -> dict[Identity, Assignment]:
-    """The whole set that the policy shall have, by identity.
-
-    What is left out is left alone: inside one tenant, where the same target may still be assigned, a
-    replacement does not take it away either. A backup restored over itself thus changes nothing.
-    """
-    translations = list(translations)
-    backed_up = {t.target.identity: t.target for t in translations if t.target is not None}
-    alone = {t.source.identity for t in translations if t.target is None} if same_tenant else set()
-    rest = {a.identity: a for a in base if merge or a.identity in alone}
-    return backed_up | {identity: a for identity, a in rest.items() if identity not in backed_up}
-
-
-def _would_unassign(wanted: Mapping[Identity, Assignment], left_out: Sequence[Translation]) -> bool:
-    """Whether leaving out, by choice, what could not be resolved leaves nobody included."""
-    unresolved = {left.source.identity for left in left_out}
-    return any(left.reason != ORPHANED for left in left_out) and not any(
-        not assignment.excluded and identity not in unresolved for identity, assignment in wanted.items()
+def _blocked(
+    item: SourceItem,
+    match: Match,
+    failure: OperationFailure,
+    changes: tuple[dict[str, Any], ...] = (),
+) -> PlannedPolicy:
+    return PlannedPolicy(
+        item_id=item.id,
+        action="blocked",
+        target_id=match.policy.id if match.policy else None,
+        target_name=match.policy.name if match.policy else None,
+        matched_by=match.matched_by,
+        blocked=failure,
+        changes=changes,
     )
 
 
-def _changes(
-    translations: Sequence[Translation], base: Sequence[Assignment], wanted: Mapping[Identity, Assignment]
-) -> list[Change]:
-    """One change for each identity there is, will be, or is left out."""
-    there: dict[Identity, Assignment] = {}
-    twice = set()
-    for assignment in base:
-        if there.setdefault(assignment.identity, assignment) is not assignment:
-            twice.add(assignment.identity)
-    sources = {t.target.identity: t.source for t in translations if t.target is not None}
-    left_alone = {t.source.identity: t for t in translations if t.target is None}
-    changes = []
-    for identity in wanted | there:
-        change = compare(there.get(identity), wanted.get(identity), sources.get(identity))
-        left = left_alone.pop(identity, None)
-        if left is not None:
-            change = replace(change, reason=left.reason, message=left.message)
-        if identity in twice and change.kind is ChangeKind.KEPT:
-            message = "The tenant holds this assignment twice; one of the two stays."
-            change = replace(change, kind=ChangeKind.CHANGED, message=message)
-        changes.append(change)
-    return changes + [without(left) for left in left_alone.values()]
-
-
-def _inherited(assignment: Assignment) -> Change:
-    return Change(
-        kind=ChangeKind.LEFT_OUT,
-        source=assignment,
-        reason=INHERITED,
-        message="Inherited from a policy set; only direct assignments are restored.",
-    )
-
-
-_UNASSIGNING = OperationFailure(
-    "Leaving out what could not be resolved would leave the policy without any included target.",
-    reason=ReasonCode.WOULD_UNASSIGN,
-    code="item_blocked",
-)
+def _rows(changes: Iterable[Change], references: References) -> tuple[dict[str, Any], ...]:
+    return tuple(change.row(references) for change in changes)
 
 
 def _failure(obstacle: Change) -> OperationFailure:
     return OperationFailure(
         obstacle.message or "", reason=ReasonCode(obstacle.reason or ""), code="item_blocked"
+    )
+
+
+def _unassigning() -> OperationFailure:
+    return OperationFailure(
+        "Leaving out what could not be resolved would leave the policy without any included target.",
+        reason=ReasonCode.WOULD_UNASSIGN,
+        code="item_blocked",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from atlas_gql.plugins import Assignment, PolicyContract, ReasonCode, TargetKind
-
 from atlas_assignments.mapping import ORPHANED, Reference, References
+from atlas_assignments.matching import shortlist
+from atlas_gql.plugins import Assignment, PolicyContract, ReasonCode, TargetKind
 
 
 class Unresolved(StrEnum):
@@ -77,8 +77,7 @@ def _blocked(source: Assignment, reason: str, message: str) -> Translation:
 def _why(reference: Reference) -> str:
     """Why a reference has no counterpart, in public words."""
     name = reference.source_name or reference.source_id
-    if reference.candidates:
-        ids = ", ".join(str(candidate["id"]) for candidate in reference.candidates[:5])
-        more = f" and {len(reference.candidates) - 5} more" if len(reference.candidates) > 5 else ""
-        return f'{len(reference.candidates)} {reference.kind}s of the target tenant bear the name "{name}": {ids}{more}.'
-    return f'The {reference.kind} "{name}" was not found in the target tenant.'
+    if not reference.candidates:
+        return f'The {reference.kind} "{name}" was not found in the target tenant.'
+    ids = shortlist([candidate["id"] for candidate in reference.candidates])
+    return f'Several {reference.kind}s of the target tenant bear the name "{name}": {ids}.'

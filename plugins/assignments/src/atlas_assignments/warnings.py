@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from atlas_gql.plugins import Assignment, Policy, TargetKind
-
 from atlas_assignments.changes import Change, ChangeKind, describe_target, filter_label, intent_of
 from atlas_assignments.mapping import Found, Reference, References
+from atlas_gql.plugins import Assignment, Policy, TargetKind
 
 
 class WarningCode(StrEnum):
@@ -75,19 +74,18 @@ def warnings_of(changes: Sequence[Change], context: Context) -> tuple[dict[str, 
     An id stays the same however often the plan is made: it is made of the policy, the code and the
     assignment.
     """
-    rows = []
-    effective = [change for change in changes if change.old is not None or change.new is not None]
-    for change in effective:
-        for code, message in _of_change(change, effective, context):
-            rows.append(_row(code, message, context, change.subject))
-    for code, message in _of_policy(effective, context):
-        rows.append(_row(code, message, context, None))
+    rows = [
+        _row(code, message, context, change.subject)
+        for change in changes
+        for code, message in _of_change(change, changes, context)
+    ]
+    rows += [_row(code, message, context, None) for code, message in _of_policy(changes, context)]
     return tuple(rows)
 
 
 def _of_change(change: Change, changes: Sequence[Change], context: Context) -> Iterator[Finding]:
     old, new = change.old, change.new
-    if change.kind is ChangeKind.KEPT:
+    if change.kind in (ChangeKind.KEPT, ChangeKind.LEFT_OUT):
         return
     yield from _lost(old, new, context)
     if new is None:
@@ -160,8 +158,10 @@ def _rules(change: Change, context: Context) -> Iterator[Finding]:
 
 
 def _of_policy(changes: Sequence[Change], context: Context) -> Iterator[Finding]:
-    reached = any(change.old and not change.old.excluded for change in changes)
-    if reached and not any(change.new and not change.new.excluded for change in changes):
+    # what is there of a group that is gone reaches nobody, before and after
+    telling = [change for change in changes if change.reason is None]
+    reached = any(change.old and not change.old.excluded for change in telling)
+    if reached and not any(change.new and not change.new.excluded for change in telling):
         yield WarningCode.POLICY_EMPTIED, f'"{context.policy.name}" will reach nobody any more.'
     by_name = _matched_by_name(changes, context)
     if by_name:

@@ -1,0 +1,230 @@
+"""Enums of the schema. Their values are what the database holds, so that rows need no conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, StrEnum
+from typing import Any, TypeVar
+
+import strawberry
+
+from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
+
+E = TypeVar("E", bound=type[Enum])
+
+
+def described(description: str, values: Mapping[Any, str]) -> Callable[[E], E]:
+    """Make an enum a GraphQL enum, with a sentence for each of its values."""
+
+    def describe(enum: E) -> E:
+        strawberry.enum(enum, description=description)
+        for value in enum.__strawberry_definition__.values:  # type: ignore[attr-defined] # just set
+            value.description = values[value.value]
+        return enum
+
+    return describe
+
+
+described("The normalised cause of a failure, the same for every operation.", DESCRIPTIONS)(ReasonCode)
+
+
+@described("Which way a list is ordered.", {"asc": "Smallest or oldest first.", "desc": "Greatest or newest first."})
+class OrderDirection(StrEnum):
+    ASC = "asc"
+    DESC = "desc"
+
+
+@described("What runs can be ordered by.", {"created_at": "When they were started."})
+class OperationRunOrderField(StrEnum):
+    CREATED_AT = "created_at"
+
+
+@described(
+    "Where a run stands.",
+    {
+        "queued": "Accepted; a worker will take it.",
+        "running": "A worker carries it out.",
+        "completed": "Ended; see its outcome.",
+    },
+)
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+@described(
+    "How a run ended.",
+    {
+        "pending": "It has not ended.",
+        "succeeded": "All its items succeeded.",
+        "partially_succeeded": "Some items succeeded, some failed.",
+        "failed": "It failed as a whole, or all its items did.",
+        "cancelled": "Somebody cancelled it.",
+    },
+)
+class RunOutcome(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    PARTIALLY_SUCCEEDED = "partially_succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@described(
+    "Where an item of a run stands.",
+    {
+        "intent": "About to be carried out, or being carried out.",
+        "succeeded": "Carried out.",
+        "failed": "Failed; see its failure.",
+        "skipped": "Left out on purpose; see its failure for why.",
+    },
+)
+class RunItemState(StrEnum):
+    INTENT = "intent"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@described(
+    "Why a backup set was made.",
+    {
+        "requested": "Somebody asked for it.",
+        "before_restore": "It keeps the state before a restore was executed.",
+    },
+)
+class BackupOrigin(StrEnum):
+    REQUESTED = "requested"
+    BEFORE_RESTORE = "before_restore"
+
+
+@described(
+    "Where a backup set stands.",
+    {
+        "capturing": "Being filled.",
+        "complete": "Every policy was captured.",
+        "partial": "Some policies could not be captured; its items say which.",
+        "failed": "Nothing usable was captured.",
+    },
+)
+class BackupState(StrEnum):
+    CAPTURING = "capturing"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@described(
+    "What is known of a policy's assignments in a backup.",
+    {
+        "fetched": "They are known; none is an answer too.",
+        "failed": "They could not be read and are not known.",
+        "unsupported": "Atlas does not read the assignments of this kind of policy.",
+    },
+)
+class AssignmentsState(StrEnum):
+    FETCHED = "fetched"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+
+
+@described(
+    "Where a restore run's plan stands.",
+    {
+        "planning": "Being computed.",
+        "planned": "Complete: it can be read, and executed until it expires.",
+        "failed": "It could not be computed.",
+    },
+)
+class RestoreState(StrEnum):
+    PLANNING = "planning"
+    PLANNED = "planned"
+    FAILED = "failed"
+
+
+@described(
+    "What a restore makes of a policy's present assignments.",
+    {
+        "replace": "The policy gets the backup's set, and loses what is not in it.",
+        "merge": "The backup's assignments are added or put back; all others stay.",
+    },
+)
+class RestoreMode(StrEnum):
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+@described(
+    "What a restore does to a policy.",
+    {
+        "pending": "Not planned yet.",
+        "write": "Its assignments are written.",
+        "none": "It is already as wanted.",
+        "blocked": "Nothing is written; see why.",
+    },
+)
+class RestoreAction(StrEnum):
+    PENDING = "pending"
+    WRITE = "write"
+    NONE = "none"
+    BLOCKED = "blocked"
+
+
+@described(
+    "What a restore does to one assignment.",
+    {
+        "kept": "Stays as it is.",
+        "added": "Is added.",
+        "removed": "Is removed.",
+        "changed": "Stays with other values; see its fields.",
+        "blocked": "Cannot be restored, and blocks its policy.",
+        "leftOut": "Cannot be restored and is left out.",
+    },
+)
+class AssignmentChangeKind(StrEnum):
+    KEPT = "kept"
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    BLOCKED = "blocked"
+    LEFT_OUT = "leftOut"
+
+
+@described(
+    "Whom an assignment targets.",
+    {
+        "group": "A Microsoft Entra group.",
+        "allUsers": "All users.",
+        "allDevices": "All devices.",
+        "unknown": "Something that Atlas does not know; kept as it is.",
+    },
+)
+class AssignmentTargetKind(StrEnum):
+    GROUP = "group"
+    ALL_USERS = "allUsers"
+    ALL_DEVICES = "allDevices"
+    UNKNOWN = "unknown"
+
+
+@described(
+    "What a mapping translates.",
+    {"group": "A Microsoft Entra group.", "filter": "An assignment filter."},
+)
+class MappingKind(StrEnum):
+    GROUP = "group"
+    FILTER = "filter"
+
+
+@described(
+    "How something of the backup was found in the target tenant.",
+    {
+        "id": "By its id.",
+        "name": "By its name; nothing else says that it is the same.",
+        "explicit": "The caller named it.",
+    },
+)
+class FoundBy(StrEnum):
+    ID = "id"
+    NAME = "name"
+    EXPLICIT = "explicit"

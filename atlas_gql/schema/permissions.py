@@ -1,0 +1,218 @@
+"""Who may see a field or run a mutation: the only place that decides it.
+
+Every guard is a permission class in a `Guard`, which prints `@requires` into the schema and says in the
+field's description what it takes. A guard answers in two steps: what is out of the actor's reach is NOT_FOUND,
+exactly as if it were not there; what is within reach and not allowed is FORBIDDEN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.permission import BasePermission, PermissionExtension
+from strawberry.schema_directive import Location
+from strawberry.types.field import StrawberryField
+
+from atlas_gql.access.actors import NOTHING, Actor
+from atlas_gql.errors import Forbidden, NotFound
+from atlas_gql.schema import ids
+from atlas_gql.schema.context import Context, Info
+from atlas_gql.schema.lookahead import selected
+from atlas_gql.schema.maps import KINDS, TENANT
+from atlas_gql.schema.rows import RowMap, load_row
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="requires",
+    repeatable=True,
+    description="What the caller needs: this capability, on the object or tenant at hand unless `on` says"
+    " what else.",
+)
+class Requires:
+    capability: str
+    on: str | None = strawberry.UNSET
+
+
+class Guard(PermissionExtension):
+    """The permission classes of a field. `silently`: null instead of an error for what is out of reach."""
+
+    def __init__(self, *permissions: Permission, silently: bool = False) -> None:
+        super().__init__(list(permissions), fail_silently=silently)
+
+    def apply(self, field: StrawberryField) -> None:
+        super().apply(field)
+        needs = requirement(self.permissions)
+        # Types that several schemas share are prepared once for each.
+        if needs and not (field.description or "").endswith(needs):
+            field.description = f"{field.description or ''} {needs}".strip()
+
+
+def requirement(permissions: Sequence[BasePermission]) -> str:
+    """The sentence about capabilities in a guarded field's description; empty when none is needed."""
+    needs = dict.fromkeys(
+        f"{permission.capability} on {permission.on}" if permission.on else permission.capability
+        for permission in permissions
+        if isinstance(permission, Permission) and permission.capability
+    )
+    return f"Requires capability: {', '.join(needs)}." if needs else ""
+
+
+class Permission(BasePermission):
+    """A guard. It gives False for what must look as if it were not there, and raises Forbidden itself."""
+
+    capability: str | None = None
+    on: str | None = None
+
+    @property
+    def schema_directive(self) -> object:
+        if self.capability is None:
+            return super().schema_directive
+        return Requires(capability=self.capability, on=self.on or strawberry.UNSET)
+
+    def on_unauthorized(self) -> None:
+        raise NotFound
+
+
+def held(actor: Actor, row: Any) -> frozenset[str] | None:
+    """The actor's capabilities on a row's tenant, or its workspace; None when it is out of reach."""
+    if row.workspace_id is None:
+        return None
+    if row.tenant_id is None:
+        return actor.in_workspace(row.workspace_id)
+    return actor.in_tenant(row.workspace_id, row.tenant_id)
+
+
+def visible(actor: Actor, row: Any, rows: RowMap) -> bool:
+    """Whether the actor may see a row of this kind."""
+    capabilities = held(actor, row)
+    return capabilities is not None and (rows.capability is None or rows.capability in capabilities)
+
+
+def granted(actor: Actor, workspace_id: UUID, capability: str | None = None) -> tuple[UUID, ...] | None:
+    """The tenants on which a workspace's member holds a capability; None for all of them.
+
+    May name tenants of the actor's other workspaces: the statement asks for the workspace as well.
+    """
+    if actor.reaches_all_of(workspace_id):
+        return None
+    return tuple(
+        sorted(
+            tenant_id
+            for tenant_id in actor.grants
+            if capability is None or capability in (actor.in_tenant(workspace_id, tenant_id) or NOTHING)
+        )
+    )
+
+
+class HasCapability(Permission):
+    """A field of an object that knows where it belongs: the capability is needed there.
+
+    `tenant` is the attribute with the tenant's id, where it is another tenant than the object's own.
+    `when` limits the guard to objects whose attribute has a value; the schema then says `on` that value.
+    """
+
+    def __init__(
+        self,
+        capability: str,
+        *,
+        tenant: str = "tenant_id",
+        on: str | None = None,
+        when: tuple[str, str] | None = None,
+    ) -> None:
+        self.capability = str(capability)
+        self.on = when[1] if when else on
+        self._tenant = tenant
+        self._when = when
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        if self._when and getattr(source, self._when[0]) != self._when[1]:
+            return True
+        actor = info.context.actor
+        tenant_id = getattr(source, self._tenant)
+        capabilities = (
+            actor.in_workspace(source.workspace_id)
+            if tenant_id is None
+            else actor.in_tenant(source.workspace_id, tenant_id)
+        )
+        if capabilities is None:
+            return False
+        if self.capability not in capabilities:
+            raise Forbidden(self.capability or "")
+        return True
+
+
+class HasCapabilitySomewhere(Permission):
+    """A list over the tenants of a workspace: the capability is needed on any of them.
+
+    The list then holds what belongs to the tenants on which the actor holds it, and nothing else.
+    """
+
+    def __init__(self, capability: str) -> None:
+        self.capability = str(capability)
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        actor = info.context.actor
+        everywhere = actor.in_workspace(source.workspace_id)
+        if everywhere is None:
+            return False
+        if self.capability not in everywhere and not granted(actor, source.workspace_id, self.capability):
+            raise Forbidden(self.capability or "")
+        return True
+
+
+class ReachesTenant(Permission):
+    """A field that gives the tenant named by the source's attribute: any right on that tenant will do."""
+
+    def __init__(self, attribute: str) -> None:
+        self._attribute = attribute
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        tenant_id = getattr(source, self._attribute)
+        return info.context.actor.in_tenant(source.workspace_id, tenant_id) is not None
+
+
+class CanSeeWorkspace(Permission):
+    """The root field `workspace(id)`: the actor is a member. Costs nothing, so absent and foreign are alike."""
+
+    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        workspace_id = ids.decode(kwargs["id"], kind="Workspace", argument="id")
+        return info.context.actor.in_workspace(workspace_id) is not None
+
+
+class CanSeeTenant(Permission):
+    """The root field `tenant(id)`: the tenant is within reach. Absent and foreign cost one statement each."""
+
+    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        row = await looked_up(info, TENANT, ids.decode(kwargs["id"], kind="Tenant", argument="id"))
+        return row is not None and visible(info.context.actor, row, TENANT)
+
+
+class CanSeeNode(Permission):
+    """The root field `node(id)`: the thing is within reach, and its kind's capability is held there."""
+
+    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        found = ids.parse(kwargs["id"])
+        rows = KINDS.get(found.kind) if found else None
+        if found is None or rows is None:
+            return False
+        row = await looked_up(info, rows, found.uuid)
+        return row is not None and visible(info.context.actor, row, rows)
+
+
+async def looked_up(info: Info, rows: RowMap, uuid: UUID | str) -> Any:
+    """The row that the field being resolved gives, with what the query selects of it; read once."""
+    return await load_row(info.context, rows, uuid, rows.needed(selected(info, ())))
+
+
+async def place_of(context: Context, kind: str, uuid: UUID) -> Any:
+    """A row that says where a thing belongs: `workspace_id`, `tenant_id`. Raises NotFound out of reach."""
+    row = await load_row(context, KINDS[kind], uuid)
+    if row is None or held(context.actor, row) is None:
+        raise NotFound
+    return row
+
+
