@@ -223,7 +223,7 @@ class _Attempt:
         operation, actor = self._operation, self._actor
         audit_at_end = None
         if operation.audit_action and operation.writes:
-            audit_at_end = {"action": operation.audit_action, "details": self._audit_details()}
+            audit_at_end = {"action": operation.audit_action, "details": await self._audit_details()}
         reason = self._payload.get("reason")
         row = await self._tx.one(
             START,
@@ -249,10 +249,9 @@ class _Attempt:
         assert row is not None
         return row
 
-    def _audit_details(self) -> Mapping[str, Any]:
+    async def _audit_details(self) -> Mapping[str, Any]:
         describe = self._operation.audit_details
-        details: Mapping[str, Any] = redact(dict(describe(self._given))) if describe else {}
-        return details
+        return {} if describe is None else dict(redact(dict(await describe(self, self._given))))
 
     async def _audit_start(self, action: str) -> None:
         actor, kind = self._actor, self._operation.target.kind
@@ -267,7 +266,7 @@ class _Attempt:
             tenant_id=self._tenant_id,
             run_id=self._run_id,
             resource=(kind, str(self.subject_id)) if kind else None,
-            details=self._audit_details(),
+            details=await self._audit_details(),
             request_id=self._request_id,
         )
 

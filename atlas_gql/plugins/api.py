@@ -155,8 +155,9 @@ class Operation(Generic[Input]):
     audit_action: str | None = None
     """Past tense. An operation that writes is audited once, with its run's end (`restore.executed`); any
     other when it starts (`backup.started`)."""
-    audit_details: Callable[[Input], Mapping[str, Any]] | None = None
-    """What of the input the audit entry keeps. `reason` becomes the entry's reason."""
+    audit_details: Callable[[Start, Input], Awaitable[Mapping[str, Any]]] | None = None
+    """What the audit entry keeps; runs in the start's transaction. The host adds the counts, and an input
+    field `reason` becomes the entry's reason."""
     writes: bool = False
     """Whether it changes anything at Microsoft: then an idempotency key is required."""
     time_limit: timedelta = timedelta(hours=2)

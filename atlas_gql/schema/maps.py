@@ -42,16 +42,17 @@ OPERATION_RUN = row_map(
         *("created_at", "started_at", "finished_at", "cancel_requested_at"),
         *("total", "processed", "failed", "skipped"),
         *("failure_code", "failure_reason", "failure_detail", "failure_message"),
-        *("initiator_kind", "initiator_name", "subject_kind", "subject_id", "retry_of"),
+        *("initiator_kind", "initiator_name", "subject_kind", "subject_id"),
     ),
     capability=Capability.RUNS_VIEW,
     reads={
-        "operationType": ("type",),
         "counters": ("total", "processed", "failed", "skipped"),
         "failures": ("failure_code", "failure_reason", "failure_detail", "failure_message"),
         "initiator": ("initiator_kind", "initiator_name"),
         "subject": ("subject_kind", "subject_id"),
+        "retryOf": ("retry_of_id",),
     },
+    retry_of_id=operation_runs.c.retry_of,
 )
 
 RUN_ITEM = row_map(

@@ -56,6 +56,10 @@ def _check(part: object, seen: set[str]) -> None:
         raise bad_request(f"Batch request id '{key}' is used more than once.")
     if not isinstance(method, str) or method.upper() not in METHODS or not isinstance(url, str) or not url:
         raise bad_request(f"Batch request '{key}' needs a method and a url.")
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise bad_request(f"The url of batch request '{key}' is malformed.") from None
     if not isinstance(part.get("headers", {}), dict):
         raise bad_request(f"The headers of batch request '{key}' are not an object.")
     needs = part.get("dependsOn", [])

@@ -48,51 +48,95 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
     """A row of the table that fits in the place."""
     owner = {"workspace_id": place.workspace, "tenant_id": place.tenant}
     run = {
-        **owner, "id": new_id(), "type": "test.run", "target": str(new_id()), "input_hash": b"x",
-        "writes": False, "initiator_kind": "user", "initiator_name": "somebody",
-    }  # fmt: skip
+        **owner,
+        "id": new_id(),
+        "type": "test.run",
+        "target": str(new_id()),
+        "input_hash": b"x",
+        "writes": False,
+        "initiator_kind": "user",
+        "initiator_name": "somebody",
+    }
     rows = place.rows
     return {
         "tenant_grants": {**owner, "user_id": rows.get("users"), "role": "readonly"},
         "credentials": {
-            "id": new_id(), "workspace_id": place.workspace, "name": str(new_id()), "kind": "secret",
-            "sealed": b"x", "key_id": "k",
+            "id": new_id(),
+            "workspace_id": place.workspace,
+            "name": str(new_id()),
+            "kind": "secret",
+            "sealed": b"x",
+            "key_id": "k",
         },
         "providers": {
-            **owner, "id": new_id(), "cloud": "simulator", "client_id": "c",
+            **owner,
+            "id": new_id(),
+            "cloud": "simulator",
+            "client_id": "c",
             "credential_id": rows.get("credentials"),
         },
         "policies": {
-            **owner, "id": new_id(), "policy_type": "mobileApps", "external_id": str(new_id()),
-            "name": "p", "last_seen_at": "now",
+            **owner,
+            "id": new_id(),
+            "policy_type": "mobileApps",
+            "external_id": str(new_id()),
+            "name": "p",
+            "last_seen_at": "now",
         },
         "backup_sets": {**owner, "id": new_id(), "origin": "requested", "run_id": new_id()},
         "backup_contents": {**owner, "hash": new_id().bytes},
         "backup_items": {
-            **owner, "id": new_id(), "backup_set_id": rows.get("backup_sets"), "policy_type": "mobileApps",
-            "external_id": str(new_id()), "name": "p", "assignments_state": "fetched",
+            **owner,
+            "id": new_id(),
+            "backup_set_id": rows.get("backup_sets"),
+            "policy_type": "mobileApps",
+            "external_id": str(new_id()),
+            "name": "p",
+            "assignments_state": "fetched",
         },
         "restore_runs": {
-            **owner, "id": new_id(), "backup_set_id": rows.get("backup_sets"),
-            "source_tenant_id": place.tenant, "mode": "replace", "created_by": "somebody",
+            **owner,
+            "id": new_id(),
+            "backup_set_id": rows.get("backup_sets"),
+            "source_tenant_id": place.tenant,
+            "mode": "replace",
+            "created_by": "somebody",
         },
         "restore_items": {
-            **owner, "id": new_id(), "restore_run_id": rows.get("restore_runs"),
-            "position": new_id().int % 10**9, "policy_type": "mobileApps", "source_id": "s", "source_name": "s", "assignments_state": "fetched",
+            **owner,
+            "id": new_id(),
+            "restore_run_id": rows.get("restore_runs"),
+            "position": new_id().int % 10**9,
+            "policy_type": "mobileApps",
+            "source_id": "s",
+            "source_name": "s",
+            "assignments_state": "fetched",
         },
         "operation_runs": {**run, "dispatch_after": "now"},
         "run_items": {
-            **owner, "id": new_id(), "run_id": rows.get("operation_runs"), "key": str(new_id()), "label": "l",
-            "state": "intent", "attempt": 1,
+            **owner,
+            "id": new_id(),
+            "run_id": rows.get("operation_runs"),
+            "key": str(new_id()),
+            "label": "l",
+            "state": "intent",
+            "attempt": 1,
         },
         "idempotency_keys": {
-            **owner, "mutation": "m", "key": str(new_id()), "input_hash": b"x",
+            **owner,
+            "mutation": "m",
+            "key": str(new_id()),
+            "input_hash": b"x",
             "run_id": rows.get("operation_runs"),
         },
         "audit_entries": {
-            **owner, "id": new_id(), "action": "test.done", "actor_kind": "user", "actor_name": "somebody"
+            **owner,
+            "id": new_id(),
+            "action": "test.done",
+            "actor_kind": "user",
+            "actor_name": "somebody",
         },
-    }[table]  # fmt: skip
+    }[table]
 
 
 ORDER = (
@@ -122,9 +166,14 @@ def make_place(connection: Connection) -> Place:
     insert(connection, "users", id=user, name=str(user))
     insert(connection, "memberships", workspace_id=place.workspace, user_id=user, role="member")
     insert(
-        connection, "tenants", id=place.tenant, workspace_id=place.workspace, name="t",
-        entra_tenant_id=new_id(), primary_domain="t.example",
-    )  # fmt: skip
+        connection,
+        "tenants",
+        id=place.tenant,
+        workspace_id=place.workspace,
+        name="t",
+        entra_tenant_id=new_id(),
+        primary_domain="t.example",
+    )
     for table in ORDER:
         if table in ONE_PER_TENANT:
             continue
@@ -178,7 +227,7 @@ def parent_links() -> list[Any]:
         for key in table.foreign_key_constraints
         if isinstance(key, ForeignKeyConstraint)
         and key.referred_table.name not in ("tenants", "workspaces", "users")
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(("table", "column", "parent"), parent_links())
@@ -237,8 +286,11 @@ def test_a_run_has_one_entry_of_each_action(connection: Connection, here: Place)
 
 def test_a_completed_run_does_not_change(connection: Connection, here: Place) -> None:
     values = required_values("operation_runs", here) | {
-        "status": "completed", "outcome": "succeeded", "finished_at": "now", "dispatch_after": None
-    }  # fmt: skip
+        "status": "completed",
+        "outcome": "succeeded",
+        "finished_at": "now",
+        "dispatch_after": None,
+    }
     insert(connection, "operation_runs", **values)
     with pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute("UPDATE operation_runs SET outcome = 'failed' WHERE id = %s", (values["id"],))

@@ -131,7 +131,8 @@ def test_a_refused_token_is_renewed_once(graph, script, tokens):
 
 
 def test_calls_refused_together_share_one_renewal(graph, tokens):
-    def handler(request):
+    async def handler(request):
+        await asyncio.sleep(0.001)  # so that all are on their way before the first is refused
         return failing(401) if request.headers["authorization"] == "Bearer token-1" else ok()
 
     async def many():

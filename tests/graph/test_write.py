@@ -22,6 +22,7 @@ from atlas_gql.graph import (
     parse_assignment,
     write_assignments,
 )
+from atlas_gql.graph.steps import Steps, steps_between
 from atlas_gql.reasons import ReasonCode as R
 
 ASSIGN = CONTRACTS["configurationPolicies"]
@@ -362,6 +363,11 @@ def test_exclusions_come_first_and_go_last():
         sorted([x, y, everybody]),
         sorted([y, everybody]),
     ]
+
+
+def test_inherited_assignments_are_no_step_of_the_way():
+    inherited = include("group-b", source="policySets")
+    assert steps_between([A, inherited], [inherited]) == Steps(adds=(), deletes=(A,))
 
 
 def test_the_intent_names_every_state_in_between():

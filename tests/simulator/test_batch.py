@@ -99,6 +99,7 @@ def test_what_depends_on_a_failed_part_fails(graph):
         pytest.param({"requests": [{"id": "a", "url": "/groups"}]}, id="no-method"),
         pytest.param({"requests": [{"method": "GET", "url": "/groups"}]}, id="no-id"),
         pytest.param({"requests": [part("a", headers=[])]}, id="headers"),
+        pytest.param({"requests": [part("a", "http://[/groups")]}, id="url"),
         pytest.param({"requests": ["a"]}, id="no-object"),
         pytest.param({"requests": []}, id="empty"),
         pytest.param([], id="no-requests"),

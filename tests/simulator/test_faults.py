@@ -9,7 +9,8 @@ import time
 import httpx
 import pytest
 
-from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT, FaultError, demo_state, parse_faults, runningfrom atlas_gql.simulator.calls import Call
+from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT, FaultError, demo_state, parse_faults, running
+from atlas_gql.simulator.calls import Call
 from atlas_gql.simulator.faults import Faults
 from atlas_gql.simulator.graph import Graph, Outcome
 from atlas_gql.simulator.journal import Journal

@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import strawberry
-from strawberry.types.base import get_object_definition
 
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
-from atlas_gql.schema.maps import KINDS
-from atlas_gql.schema.permissions import held
 
 
 @strawberry.interface(description="A thing with an id.")
 class Node:
-    """Its sources are rows; those read for a field of this type say their kind themselves."""
+    """Its sources are rows; those read for a field that gives any kind of thing say their kind."""
 
     uuid: str = strawberry.field(description="The key behind the id, as logs and links show it.")
-
-    # Not of the schema: every row has them, and guards ask for them.
+    # Every row has these for its guards; they are no part of the schema.
     workspace_id: strawberry.Private[Any] = None
     tenant_id: strawberry.Private[Any] = None
 
@@ -34,8 +30,5 @@ class Node:
 
     @classmethod
     def is_type_of(cls, *_: Any) -> bool:
-        # Rows carry no class of ours; each field's statement reads its own type's table.
+        # A row has no class to go by; each field's statement reads the table of its own type.
         return True
-
-
-__all__ = ["KINDS", "Node", "get_object_definition", "held"]

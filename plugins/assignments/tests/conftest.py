@@ -82,11 +82,8 @@ class Build:
     ) -> SourceItem:
         targets = [raw["target"] for raw in assignments]
         named = {t["groupId"]: {"name": f"Group {t['groupId']}"} for t in targets if "groupId" in t}
-        filtered = {
-            id_: {"name": f"Filter {id_}", "platform": "windows", "rule": "r"}
-            for t in targets
-            if (id_ := t["deviceAndAppManagementAssignmentFilterId"])
-        }
+        filter_ids = {t["deviceAndAppManagementAssignmentFilterId"] for t in targets} - {None}
+        filtered = {f: {"name": f"Filter {f}", "platform": "windows", "rule": "r"} for f in filter_ids}
         blank = {"rule": None, "orphaned": False}
         return SourceItem(
             id=uuid4(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -50,6 +50,11 @@ def check_policy_types(policy_types: Sequence[str]) -> None:
         )
     if len(set(policy_types)) != len(policy_types):
         raise ValidationError("A policy type is named twice.", field="policyTypes")
+
+
+async def describe_backup(_start: Start, given: FetchAssignmentsInput) -> Mapping[str, Any]:
+    """What the audit entry says of a backup."""
+    return {"policyTypes": list(given.policy_types)}
 
 
 async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from atlas_assignments.errors import PlanExpired, PlanMismatch, PlanNotReady, WarningsNotAcknowledged
-from atlas_assignments.fetch import FetchAssignmentsInput, create_backup_set, fetch
+from atlas_assignments.fetch import FetchAssignmentsInput, create_backup_set, describe_backup, fetch
 from atlas_assignments.plan import PlanAssignmentRestoreInput, create_restore_run, plan
 from atlas_assignments.restore import (
     RestoreAssignmentsInput,
-    audit_details,
     check_confirmation,
+    describe_restore,
     keep_state_before,
     restore,
 )
@@ -32,7 +32,7 @@ def atlas_operations() -> Iterable[Operation[Any]]:
             target=new("BackupSet", create=create_backup_set),
             capability="backups.create",
             audit_action="backup.started",
-            audit_details=lambda given: {"policyTypes": list(given.policy_types)},
+            audit_details=describe_backup,
             handler=fetch,
         ),
         Operation(
@@ -56,7 +56,7 @@ def atlas_operations() -> Iterable[Operation[Any]]:
             ),
             capability="restores.execute",
             audit_action="restore.executed",
-            audit_details=audit_details,
+            audit_details=describe_restore,
             errors=(PlanNotReady, PlanExpired, PlanMismatch, WarningsNotAcknowledged),
             writes=True,
             handler=restore,

@@ -65,12 +65,15 @@ async def keep_state_before(start: Start, _given: RestoreAssignmentsInput) -> No
     await start.before_restore()
 
 
-def audit_details(given: RestoreAssignmentsInput) -> Mapping[str, Any]:
-    """What the audit entry keeps of the input; the host adds source, target and counts."""
+async def describe_restore(start: Start, given: RestoreAssignmentsInput) -> Mapping[str, Any]:
+    """What the audit entry says of a restore: from where to where, which plan, which warnings were seen."""
+    plan = await start.restore_plan()
+    seen = [warning["id"] for warning in plan.warnings]
     return {
+        "source": {"tenantId": str(plan.source_tenant_id), "backupSetId": str(plan.backup_set_id)},
+        "target": {"tenantId": str(start.tenant.id), "primaryDomain": start.tenant.primary_domain},
         "planDigest": given.plan_digest,
-        "acknowledgedWarnings": list(given.acknowledged_warnings),
-        "acknowledgedAllWarnings": given.acknowledge_all_warnings,
+        "acknowledgedWarnings": seen if given.acknowledge_all_warnings else list(given.acknowledged_warnings),
     }
 
 

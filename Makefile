@@ -1,0 +1,64 @@
+# Everything a newcomer types. Each target installs what it needs into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= auto
+
+.PHONY: help demo test check format dev schema test-pgsql lock clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: .venv/.runtime  ## Back up, damage, plan, restore and prove, told as it happens
+	@$(BIN)/atlas demo
+
+test: .venv/.dev  ## Run every test against a real PostgreSQL
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: .venv/.dev  ## Format, lint, types, layers, and whether schema.graphql is current
+	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/atlas schema | diff -u schema.graphql - || { echo "schema.graphql is not current: run 'make schema'."; exit 1; }
+	@echo "check: all good"
+
+format: .venv/.dev  ## Put the code into its form
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+dev: .venv/.runtime  ## API, worker, simulator and PostgreSQL, until Ctrl-C
+	@$(BIN)/atlas dev
+
+schema: .venv/.runtime  ## Write schema.graphql anew
+	@$(BIN)/atlas schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
+	@$(BIN)/python -m pytest tests/database $(ARGS)
+
+lock:  ## Resolve the versions anew, with hashes
+	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	@for set in runtime dev; do \
+	  extras="--extra embedded"; [ $$set = dev ] && extras="$$extras --extra dev"; \
+	  .venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header $$extras \
+	    pyproject.toml requirements/build.in -o requirements/$$set.txt || exit 1; \
+	done
+
+clean:  ## Remove what was installed and made here
+	@rm -rf .venv .atlas build *.egg-info plugins/*/*.egg-info plugins/*/src/*.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Atlas needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: .venv/bin/python requirements/runtime.txt pyproject.toml plugins/assignments/pyproject.toml
+	@echo "Installing into .venv (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/assignments
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

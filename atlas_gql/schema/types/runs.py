@@ -1,0 +1,239 @@
+"""Operation runs: every execution of an operation, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.reasons import ReasonCode
+from atlas_gql.schema import lists
+from atlas_gql.schema.connections import After, Connection, First, check_first
+from atlas_gql.schema.context import Info
+from atlas_gql.schema.enums import OperationRunOrderField, OrderDirection, RunItemState, RunOutcome, RunStatus
+from atlas_gql.schema.filters import given
+from atlas_gql.schema.lookahead import selected
+from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS, TENANT
+from atlas_gql.schema.permissions import Guard, HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.types.actors import Actor
+from atlas_gql.schema.types.audit import AuditEntry
+from atlas_gql.schema.types.nodes import Node
+
+_RUNS = Guard(HasCapability(Capability.RUNS_VIEW))
+
+
+@strawberry.type(description="How far a run is. `processed` and `failed` add up to `total` at the end.")
+class RunCounters:
+    total: int | None = strawberry.field(description="How many items there are; null until that is known.")
+    processed: int = strawberry.field(description="How many succeeded.")
+    failed: int = strawberry.field(description="How many failed.")
+    skipped: int = strawberry.field(description="How many were left out on purpose; not part of `total`.")
+
+
+@strawberry.type(description="Why a run, or an item of it, failed.")
+class Failure:
+    code: str = strawberry.field(description="The operation's own code: `assignments.restore.item_failed`.")
+    reason_code: ReasonCode | None = strawberry.field(description="The normalised cause.")
+    reason_detail: str | None = strawberry.field(description="The operation's own word on the cause.")
+    message: str | None = strawberry.field(description="What happened, for people.")
+    request_id: str | None = strawberry.field(description="Microsoft's id of the request that failed.")
+    item: RunItem | None = strawberry.field(description="The item that failed; null for the run itself.")
+
+
+def _failure_of_item(row: Any) -> Failure | None:
+    if row.code is None:
+        return None
+    return Failure(
+        code=row.code,
+        reason_code=row.reason,
+        reason_detail=row.detail,
+        message=row.message,
+        request_id=row.graph_request_id,
+        item=row,
+    )
+
+
+@strawberry.type(description="One item of a run: a policy captured, planned or written.")
+class RunItem(Node):
+    key: str = strawberry.field(description="What the item is about; unique in its run.")
+    label: str = strawberry.field(description="What the item is about, for people.")
+    state: RunItemState = strawberry.field(description="Where it stands.")
+    result: str | None = strawberry.field(description="What was done, in the operation's words.")
+    created_at: datetime = strawberry.field(description="When it was begun.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+
+    @strawberry.field(description="Why it failed or was left out.")
+    def failure(self) -> Failure | None:
+        return _failure_of_item(self)
+
+
+@strawberry.input(description="Which items of a run to list; all conditions must hold.")
+class RunItemFilter:
+    state: list[RunItemState] | None = strawberry.field(description="In one of these states.", default=None)
+
+    def where(self) -> dict[str, Any]:
+        return given(state=self.state)
+
+
+@strawberry.type(description="One execution of an operation.")
+class OperationRun(Node):
+    type: str = strawberry.field(description="The type of its operation, such as `assignments.fetch`.")
+    status: RunStatus = strawberry.field(description="Where it stands.")
+    outcome: RunOutcome = strawberry.field(description="How it ended.")
+    target: str = strawberry.field(
+        description="What it works on, as runs are told apart by: a key, or a hash of the input."
+    )
+    attempt: int = strawberry.field(description="How often a worker has taken it up.")
+    reason: str | None = strawberry.field(description="Why, in the words of whoever started it.")
+    request_id: str | None = strawberry.field(description="The id of the request that started it.")
+    dedupe_hits: int = strawberry.field(description="How many further starts were given this run.")
+    created_at: datetime = strawberry.field(description="When it was accepted.")
+    started_at: datetime | None = strawberry.field(description="When a worker first took it up.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    cancel_requested_at: datetime | None = strawberry.field(description="When somebody asked it to stop.")
+    failure_code: strawberry.Private[str | None]
+    failure_reason: strawberry.Private[ReasonCode | None]
+    failure_detail: strawberry.Private[str | None]
+    failure_message: strawberry.Private[str | None]
+    initiator_kind: strawberry.Private[str]
+    initiator_name: strawberry.Private[str]
+    subject_kind: strawberry.Private[str | None]
+    subject_id: strawberry.Private[Any]
+    retry_of_id: strawberry.Private[Any]
+
+    @strawberry.field(description="How far it is.")
+    def counters(self) -> RunCounters:
+        return self  # type: ignore[return-value] # the row has the counters' columns
+
+    @strawberry.field(description="Who started it.")
+    def initiator(self) -> Actor:
+        return Actor(kind=self.initiator_kind, name=self.initiator_name)
+
+    @strawberry.field(
+        description="Why it failed, then why its first items failed, in their order.", extensions=[_RUNS]
+    )
+    async def failures(
+        self,
+        info: Info,
+        first: Annotated[
+            int, strawberry.argument(description="How many failed items to tell of, from 0 to 100.")
+        ] = 100,
+    ) -> list[Failure] | None:
+        check_first(first)
+        names = RUN_ITEM.needed([*selected(info, ("item",)), "failure"])
+        rows = await lists.RUN_ITEMS.load(
+            info.context, (self.uuid,), names, limit=first, where={"state": ("failed",)}
+        )
+        items = [failure for row in rows if (failure := _failure_of_item(row))]
+        if self.failure_code is None:
+            return items
+        whole = Failure(
+            code=self.failure_code,
+            reason_code=self.failure_reason,
+            reason_detail=self.failure_detail,
+            message=self.failure_message,
+            request_id=None,
+            item=None,
+        )
+        return [whole, *items]
+
+    @strawberry.field(
+        description="The thing that it works on.",
+        extensions=[
+            Guard(
+                *(
+                    HasCapability(KINDS[kind].capability or "", when=("subject_kind", kind))
+                    for kind in SUBJECTS
+                )
+            )
+        ],
+    )
+    async def subject(self, info: Info) -> Node | None:
+        if self.subject_kind not in SUBJECTS or self.subject_id is None:
+            return None
+        row: Any = await looked_up(info, KINDS[self.subject_kind], self.subject_id)
+        # It may be gone; and what is another tenant's is never shown through this run.
+        return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @strawberry.field(description="The tenant it belongs to.", extensions=[Guard(ReachesTenant("tenant_id"))])
+    async def tenant(
+        self, info: Info
+    ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
+        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        return row
+
+    @strawberry.field(description="The run that it repeats for what failed there.", extensions=[_RUNS])
+    async def retry_of(self, info: Info) -> OperationRun | None:
+        if self.retry_of_id is None:
+            return None
+        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.retry_of_id)
+        return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @strawberry.field(description="Its items, in the order they were begun.", extensions=[_RUNS])
+    async def items(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            RunItemFilter | None, strawberry.argument(description="Which items; all when absent.")
+        ] = None,
+    ) -> Connection[RunItem] | None:
+        where = filter.where() if filter else None
+        return await lists.RUN_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
+
+    @strawberry.field(
+        description="What it left in the audit trail, the newest first.",
+        extensions=[Guard(HasCapability(Capability.AUDIT_VIEW))],
+    )
+    async def audit_entries(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[AuditEntry] | None:
+        return await lists.RUN_AUDIT.page(info, self.tenant_id, self.uuid, first=first, after=after)
+
+
+@strawberry.input(description="Which runs to list; all conditions must hold.")
+class OperationRunFilter:
+    types: list[str] | None = strawberry.field(
+        name="type", description="Of one of these operation types.", default=None
+    )
+    status: list[RunStatus] | None = strawberry.field(description="In one of these states.", default=None)
+    outcome: list[RunOutcome] | None = strawberry.field(
+        description="With one of these outcomes.", default=None
+    )
+    created_after: datetime | None = strawberry.field(description="Accepted after this.", default=None)
+    created_before: datetime | None = strawberry.field(description="Accepted before this.", default=None)
+
+    def where(self) -> dict[str, Any]:
+        return given(
+            types=self.types,
+            status=self.status,
+            outcome=self.outcome,
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )
+
+
+@strawberry.input(description="How to order runs.")
+class OperationRunOrder:
+    field: OperationRunOrderField = strawberry.field(description="By what.")
+    direction: OrderDirection = strawberry.field(description="Which way.")
+
+
+RunFilter = Annotated[
+    OperationRunFilter | None, strawberry.argument(description="Which runs; all when absent.")
+]
+RunOrder = Annotated[
+    OperationRunOrder | None,
+    strawberry.argument(name="orderBy", description="In which order; the newest first when absent."),
+]
+
+
+def arguments(filter: OperationRunFilter | None, order: OperationRunOrder | None) -> dict[str, Any]:
+    """A listing's arguments from the fields' arguments."""
+    return {
+        "where": filter.where() if filter else {},
+        "descending": order is None or order.direction == OrderDirection.DESC,
+    }
