@@ -2,8 +2,148 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+import uvloop
+
+from atlas_gql import logs
+from atlas_gql.app import Server, listen, running_app, until_signalled, url_of
+from atlas_gql.children import children, follow_parent, write_url
+from atlas_gql.db.location import Location, ensure_current, located
+from atlas_gql.errors import ConfigurationError
+from atlas_gql.plugins.loading import discover, load_operations, names
+from atlas_gql.providers.keys import sealer_of
+from atlas_gql.settings import Settings, load_settings
+from atlas_gql.worker import running_worker
+
+UrlFile = Annotated[
+    Path | None, typer.Option(help="Write the URL to this file once the process answers.", show_default=False)
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands that run processes."""
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(dev)
+    app.command()(demo)
+    app.command()(schema)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else ATLAS_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 for any; else ATLAS_PORT.")] = None,
+    url_file: UrlFile = None,
+) -> None:
+    """Serve the GraphQL API until Ctrl-C."""
+    with _process() as (settings, location):
+        operations = load_operations(discover(names(settings.load_plugins)))
+        try:
+            listener = listen(host or settings.host, settings.port if port is None else port)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"Cannot listen on {host or settings.host}:{settings.port if port is None else port}:"
+                f" {exc.strerror}. Choose another with --port or ATLAS_PORT."
+            ) from exc
+
+        def ready() -> None:
+            typer.echo(f"Atlas answers at {url_of(listener)}/graphql", err=True)
+            if url_file is not None:
+                write_url(url_file, url_of(listener))
+
+        async def run() -> None:
+            async with running_app(location.url, sealer_of(settings), operations) as application:
+                server = Server(application, ready=ready)
+                serving = asyncio.create_task(server.serve([listener]))
+                await until_signalled()
+                server.should_exit = True
+                await serving
+
+        with listener:
+            _run(run())
+
+
+def worker(
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Runs carried at once; else ATLAS_WORKER_THREADS.")
+    ] = None,
+) -> None:
+    """Carry runs until Ctrl-C. Any number of workers, on any number of machines, share one database."""
+    with _process() as (settings, location):
+        if threads is not None:
+            settings = settings.model_copy(update={"worker_threads": threads})
+        operations = load_operations(discover(names(settings.load_plugins)))
+
+        async def run() -> None:
+            async with running_worker(settings, location.url, sealer_of(settings), operations):
+                await until_signalled()
+
+        _run(run())
+
+
+def dev(
+    port: Annotated[int | None, typer.Option(help="The API's port; else ATLAS_PORT.")] = None,
+) -> None:
+    """Run API, worker, simulator and (without ATLAS_DATABASE_URL) PostgreSQL until Ctrl-C."""
+    with _process() as (settings, _location), children() as (family, folder):
+        simulator = family.start("simulator", "--url-file", str(folder / "simulator.url"))
+        simulator_url = family.url_of(simulator, folder / "simulator.url")
+        env = {"ATLAS_SIMULATOR_URL": simulator_url}
+        api = family.start(
+            "serve",
+            "--port",
+            str(settings.port if port is None else port),
+            "--url-file",
+            str(folder / "api.url"),
+            env=env,
+        )
+        family.start("worker", env=env)
+        url = family.url_of(api, folder / "api.url")
+        typer.echo(f"GraphQL    {url}/graphql\nSimulator  {simulator_url}\nCtrl-C ends everything.")
+
+        async def run() -> None:
+            signalled = asyncio.create_task(until_signalled())
+            while not signalled.done():
+                for child in family.all:
+                    child.check()
+                await asyncio.wait([signalled], timeout=0.5)
+
+        _run(run())
+
+
+def demo() -> None:
+    """Do the whole main job against the simulator, and tell it as it happens."""
+    from atlas_gql.demo import run_demo
+
+    follow_parent()
+    raise typer.Exit(run_demo())
+
+
+def schema() -> None:
+    """Print the GraphQL schema of the installed plugins."""
+    from atlas_gql.schema.build import build_schema, print_sdl
+
+    operations = load_operations(discover(names(load_settings().load_plugins)))
+    sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
+
+
+@contextmanager
+def _process() -> Iterator[tuple[Settings, Location]]:
+    """What every process of the service begins with: settings, logs, and a database that is current."""
+    follow_parent()
+    settings = load_settings()
+    logs.configure(format_=settings.log_format, level=settings.log_level)
+    with located(settings) as location:
+        ensure_current(location)
+        yield settings, location
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)

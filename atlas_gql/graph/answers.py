@@ -132,7 +132,7 @@ def refusal(
         reason=reason,
         status=status,
         retry_after=retry_after(headers, now=now),
-        may_have_happened=writing and reason is not ReasonCode.APPROVAL_REQUIRED and _uncertain(status),
+        may_have_happened=writing and _uncertain(status),
         request_id=request_id,
     )
 

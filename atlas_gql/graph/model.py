@@ -90,7 +90,8 @@ class Assignment:
         if contract.supports_filters:
             target["deviceAndAppManagementAssignmentFilterId"] = self.filter_id
             target["deviceAndAppManagementAssignmentFilterType"] = self.filter_mode or "none"
-        return {"@odata.type": ODATA + contract.element_type, **self.extra, "target": target}
+        said = {name: value for name, value in self.extra.items() if value is not None}
+        return {"@odata.type": ODATA + contract.element_type, **said, "target": target}
 
 
 @dataclass(frozen=True, kw_only=True)

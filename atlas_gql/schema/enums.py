@@ -28,7 +28,9 @@ def described(description: str, values: Mapping[Any, str]) -> Callable[[E], E]:
 described("The normalised cause of a failure, the same for every operation.", DESCRIPTIONS)(ReasonCode)
 
 
-@described("Which way a list is ordered.", {"asc": "Smallest or oldest first.", "desc": "Greatest or newest first."})
+@described(
+    "Which way a list is ordered.", {"asc": "Smallest or oldest first.", "desc": "Greatest or newest first."}
+)
 class OrderDirection(StrEnum):
     ASC = "asc"
     DESC = "desc"

@@ -137,9 +137,7 @@ POLICIES = Listing(
     },
 )
 
-BACKUP_SETS = Listing(
-    rows=maps.BACKUP_SET, of=(backup_sets.c.tenant_id,), sort=NEWEST_FIRST, descending=True
-)
+BACKUP_SETS = Listing(rows=maps.BACKUP_SET, of=(backup_sets.c.tenant_id,), sort=NEWEST_FIRST, descending=True)
 BACKUP_ITEMS = Listing(
     rows=maps.BACKUP_ITEM,
     of=(backup_items.c.backup_set_id,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Uuid, cast, func, literal_column, null, select
+from sqlalchemy import Text, Uuid, cast, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql.access.capabilities import Capability
@@ -30,7 +30,8 @@ WORKSPACE = row_map(
 TENANT = row_map(
     "Tenant",
     tenants,
-    ("name", "primary_domain", "entra_tenant_id", "created_at", "archived_at"),
+    ("name", "primary_domain", "created_at", "archived_at"),
+    entra_tenant_id=cast(tenants.c.entra_tenant_id, Text),
     tenant_id=tenants.c.id,
 )
 
@@ -72,7 +73,7 @@ AUDIT_ENTRY = row_map(
     ),
     capability=Capability.AUDIT_VIEW,
     reads={"actor": ("actor_kind", "actor_name"), "resource": ("resource_kind", "resource_id")},
-    run_uuid=audit_entries.c.run_id,
+    run_uuid=cast(audit_entries.c.run_id, Text),
 )
 
 POLICY = row_map(

@@ -37,6 +37,15 @@ class Requires:
     on: str | None = strawberry.UNSET
 
 
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="withinReach",
+    description="Gives only what is within the caller's reach; all else is as if it were not there.",
+)
+class WithinReach:
+    pass
+
+
 class Guard(PermissionExtension):
     """The permission classes of a field. `silently`: null instead of an error for what is out of reach."""
 
@@ -70,7 +79,7 @@ class Permission(BasePermission):
     @property
     def schema_directive(self) -> object:
         if self.capability is None:
-            return super().schema_directive
+            return WithinReach()
         return Requires(capability=self.capability, on=self.on or strawberry.UNSET)
 
     def on_unauthorized(self) -> None:
@@ -214,5 +223,3 @@ async def place_of(context: Context, kind: str, uuid: UUID) -> Any:
     if row is None or held(context.actor, row) is None:
         raise NotFound
     return row
-
-

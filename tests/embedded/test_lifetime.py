@@ -17,11 +17,11 @@ from atlas_gql.db import embedded
 from atlas_gql.db.embedded import cluster
 from atlas_gql.db.embedded.binaries import wheel_folder
 from atlas_gql.db.embedded.guard import NO_PID, listener
-from atlas_gql.db.embedded.home import Home, as_account
+from atlas_gql.db.embedded.home import Home, as_account, find_home
 from atlas_gql.db.embedded.locks import FileLock
 from atlas_gql.errors import ConfigurationError
 
-from .conftest import is_gone, wait_until
+from .conftest import copy, is_gone, wait_until
 
 RACER = """
 import os, sys
@@ -116,6 +116,7 @@ def test_a_starter_killed_while_it_starts_leaves_nothing(folder, home, base, spa
     size = home.log.stat().st_size
     starter.kill()
     assert wait_until(lambda: "database system is shut down" in home.log.read_text()[size:])
+    assert "ready to accept connections" in home.log.read_text()[size:]  # the guard waited for the start
     assert wait_until(lambda: is_gone(home))
 
 
@@ -131,6 +132,26 @@ def test_who_comes_while_the_guard_waits_to_stop_keeps_the_server(folder, home):
         time.sleep(0.2)
         assert listener(home.socket) == pid_in(home)
     assert wait_until(lambda: is_gone(home))
+
+
+def test_the_guard_follows_a_moved_folder_and_spares_its_successor(folder, made_once):
+    with embedded.start(folder, durable=False):
+        moved = folder.rename(folder.with_name("moved"))
+        copy(made_once, folder)
+        successor = embedded.start(folder, durable=False)
+    assert wait_until(lambda: is_gone(find_home(moved)))
+    with successor:
+        psycopg.connect(successor.admin_url).close()
+
+
+def test_the_guard_of_deleted_lock_files_spares_the_server(folder, home):
+    with embedded.start(folder, durable=False):
+        home.lease.unlink()
+        home.guard.unlink()
+        successor = embedded.start(folder, durable=False)
+    time.sleep(0.2)
+    with successor:
+        assert listener(home.socket) == pid_in(home)
 
 
 def test_a_forked_child_neither_ends_the_hold_nor_keeps_it(folder, home, spawn):
@@ -233,7 +254,7 @@ def test_the_server_sees_neither_our_environment_nor_our_files(folder, home, mon
         for pid in (pid_in(home), guard_of(folder)):
             process = Path(f"/proc/{pid}")
             assert b"ATLAS_SOMETHING" not in (process / "environ").read_bytes()
-            assert process.joinpath("cwd").readlink() in (Path("/"), home.data)
+            assert process.joinpath("cwd").readlink() in (home.folder, home.data)
         open_files = {link.readlink() for link in Path(f"/proc/{pid_in(home)}/fd").iterdir()}
         assert open_files.isdisjoint({home.lease, home.start, home.guard, Path("/proc/self/fd/0")})
 

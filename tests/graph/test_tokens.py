@@ -203,6 +203,19 @@ def test_a_refusal_is_not_remembered():
     assert claims(asyncio.run(tokens.token()))["tid"] == TENANT
 
 
+def test_a_refusal_after_good_tokens_is_not_remembered_either(time):
+    """msal alone would repeat a refusal of status 400 for a minute."""
+    answers = [granted(life=60), refusing(65001, "invalid_grant", 400), granted()]
+    login = Login(lambda form: answers[len(login.forms) - 1])
+    tokens = source(login, time=time)
+
+    asyncio.run(tokens.token())
+    time.now += 40
+    assert refused(tokens).reason_code is R.CONSENT_MISSING
+    asyncio.run(tokens.token())
+    assert len(login.forms) == 3
+
+
 @pytest.mark.parametrize("cloud", CLOUDS.values(), ids=list(CLOUDS))
 def test_each_cloud_is_asked_at_its_own_host_for_its_own_graph(cloud):
     login = Login()

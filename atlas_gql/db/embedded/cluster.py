@@ -21,6 +21,8 @@ from atlas_gql.errors import ConfigurationError
 
 SETTINGS = {
     "listen_addresses": "",
+    # Relative to the data, so that the server of a moved folder never removes its successor's socket.
+    "unix_socket_directories": "../socket",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
     "shared_buffers": "64MB",
@@ -54,10 +56,9 @@ def launch(home: Home, password: str, *, durable: bool, lock: FileLock) -> None:
         _create(home, binaries, password, durable=durable, lock=lock)
     _check_version(home, binaries)
     home.make_socket_folder()
-    settings = SETTINGS | {"unix_socket_directories": str(home.socket_folder)}
-    if not durable:
-        settings |= NOT_DURABLE
-    options = shlex.join(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+    settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
+    words = [f"-D{home.data}", *(f"--{name}={value}" for name, value in settings.items())]
+    options = shlex.join(words)  # for the shell that `pg_ctl` runs
     command = [str(binaries.folder / "pg_ctl"), "start", "-s", "-w", "-t", str(START_SECONDS), "-o", options]
     deadline = time.monotonic() + ORPHANS_SECONDS
     with _unproven_pid(home.data / "postmaster.pid"):

@@ -1,7 +1,9 @@
 """The process that stops the server when its last user has gone.
 
 Run by path with the bare interpreter, so that it stays small: it imports the standard library only.
-Arguments: the server's folder, and the number of an inherited descriptor that holds the guard's lock.
+Arguments: the server's folder (told to whoever lists processes), and the number of an inherited
+descriptor that holds the guard's lock. It works in that folder and names files relative to it, so that
+it follows a folder that is moved, and never touches another one in its place.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import time
 from typing import BinaryIO
 
 PORT = 5432
+LEASE, START, PID_FILE = "data.lease", "data.start", "data/postmaster.pid"
 SOCKET = f".s.PGSQL.{PORT}"
 FAST_SECONDS = 30.0
 IMMEDIATE_SECONDS = 10.0
@@ -43,10 +46,9 @@ def listener(address: str) -> int | None:
         return int(pid)
 
 
-def watch(folder: str, guard_fd: int) -> None:
+def watch(guard_fd: int) -> None:
     """Wait until nobody holds the lease, stop the server, and free the guard's lock."""
-    lease_path = f"{folder}/data.lease"
-    lease, start = (os.open(path, os.O_RDWR | os.O_CLOEXEC) for path in (lease_path, f"{folder}/data.start"))
+    lease, start = (os.open(path, os.O_RDWR | os.O_CLOEXEC) for path in (LEASE, START))
     if os.fork():  # the starter waits for the parent only, and never has to reap the guard
         os._exit(0)
     while True:
@@ -59,29 +61,27 @@ def watch(folder: str, guard_fd: int) -> None:
             break
         except BlockingIOError:
             fcntl.flock(start, fcntl.LOCK_UN)
-    if _is_file(lease, lease_path):
-        stop(folder)
+    if _is_file(lease, LEASE):
+        stop()
     # Before the start lock goes: the next starter must find that there is no guard.
     os.close(guard_fd)
 
 
-def stop(folder: str) -> None:
-    """Stop the server that listens in the folder, and remove its socket's folder."""
-    sockets = os.path.realpath(f"{folder}/socket")
-    pid_file = f"{folder}/data/postmaster.pid"
-    pid = listener(f"{sockets}/{SOCKET}")
+def stop() -> None:
+    """Stop the server that listens in this folder, and remove its socket's folder."""
+    pid = listener(f"socket/{SOCKET}")
     if pid is None:
         # After a crash the file is stale. Should a server live on that lost its socket, it sees within
         # a minute that the file is no longer its own, and stops.
         with contextlib.suppress(FileNotFoundError):
-            disown(pid_file)
-    elif pid != _read_pid(pid_file):
-        _log(f"process {pid} listens in {sockets}, but is not the server of {folder}; left alone")
-    elif not _ends(pid, pid_file, signal.SIGINT, FAST_SECONDS):
+            disown(PID_FILE)
+    elif pid != _read_pid(PID_FILE):
+        _log(f"process {pid} listens, but {PID_FILE} names another one; left alone")
+    elif not _ends(pid, signal.SIGINT, FAST_SECONDS):
         _log(f"no fast shutdown within {FAST_SECONDS:.0f} s; the next start will recover from the log")
-        _ends(pid, pid_file, signal.SIGQUIT, IMMEDIATE_SECONDS)
+        _ends(pid, signal.SIGQUIT, IMMEDIATE_SECONDS)
     with contextlib.suppress(OSError):  # not empty or not there: the next start looks after it
-        os.rmdir(sockets)  # noqa: PTH106 - as above
+        os.rmdir(os.path.realpath("socket"))  # noqa: PTH106 - as above
 
 
 def disown(pid_file: str) -> bytes:
@@ -110,12 +110,12 @@ def _open_pid_file(path: str) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b")
 
 
-def _ends(pid: int, pid_file: str, how: signal.Signals, seconds: float) -> bool:
+def _ends(pid: int, how: signal.Signals, seconds: float) -> bool:
     """Send PostgreSQL's signal for a fast (INT) or immediate (QUIT) shutdown; true when it has ended."""
     deadline = time.monotonic() + seconds
     try:
         os.kill(pid, how)
-        while _read_pid(pid_file) == pid:  # removed as the very last act of a shutdown
+        while _read_pid(PID_FILE) == pid:  # removed as the very last act of a shutdown
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
@@ -134,7 +134,7 @@ def _read_pid(pid_file: str) -> int | None:
 
 
 def _is_file(fd: int, path: str) -> bool:
-    """False when the folder was deleted, or made anew for a server with a guard of its own."""
+    """False when the file was deleted, perhaps made anew by a user with a guard of its own."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116 - as above
     except FileNotFoundError:
@@ -146,4 +146,4 @@ def _log(text: str) -> None:
 
 
 if __name__ == "__main__":
-    watch(sys.argv[1], int(sys.argv[2]))
+    watch(int(sys.argv[2]))

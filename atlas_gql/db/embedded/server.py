@@ -139,7 +139,7 @@ def _ensure_guard(home: Home) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
+                cwd=home.folder,
                 env=environment,
                 start_new_session=True,
                 check=False,

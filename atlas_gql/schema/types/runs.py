@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -20,6 +20,9 @@ from atlas_gql.schema.permissions import Guard, HasCapability, ReachesTenant, lo
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
+
+if TYPE_CHECKING:
+    from atlas_gql.schema.types.tenants import Tenant
 
 _RUNS = Guard(HasCapability(Capability.RUNS_VIEW))
 

@@ -64,6 +64,9 @@ def test_an_id_means_nothing_in_another_tenant(build: Any) -> None:
     directory = build.directory(
         build.group("g1", "Other"), filters=[build.filter("f1", "Other")], same_tenant=False
     )
+    policies = {"configurationPolicies": [build.policy(name="Other")]}
+    match = match_policies([item], policies, same_tenant=False)[item.id]
+    assert match.failure.reason_code is ReasonCode.POLICY_NOT_FOUND
     references = map_references([item], directory)
     assert references.groups["g1"].reason == "UNRESOLVED_GROUP"
     assert references.filters["f1"].reason == "UNRESOLVED_FILTER"

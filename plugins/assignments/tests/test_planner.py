@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,10 +107,13 @@ def test_leaving_out_never_leaves_nobody(build: Any) -> None:
     assert (merged.action, included(merged)) == ("write", ["g1", "everybody"])
     merged = build.plan(item, build.policy(), directory, on_unresolved=skip, mode=Mode.MERGE)
     assert merged.blocked.reason_code is ReasonCode.WOULD_UNASSIGN
+    still_assigned = build.policy(build.include("gone"), build.users())
+    planned = build.plan(item, still_assigned, directory, on_unresolved=skip)
+    assert planned.blocked.reason_code is ReasonCode.WOULD_UNASSIGN
 
 
 class TestAGroupThatWasGoneWhenBackedUp:
-    GONE = {"gone": {"name": None, "orphaned": True}}
+    GONE: ClassVar = {"gone": {"name": None, "orphaned": True}}
 
     @pytest.mark.parametrize("same_tenant", [True, False])
     @pytest.mark.parametrize("form", ["include", "exclude"])
@@ -173,6 +176,18 @@ def test_another_tenant_takes_one_warning_a_policy_for_all_that_a_name_decided(b
             '"Policy": matched by name only: the policy, the group "Group s1", the filter "Filter f1", '
             'the group "Group s2".',
         )
+    ]
+
+
+def test_a_name_decides_nothing_about_what_stays(build: Any) -> None:
+    item = build.item(build.include("s1"), build.exclude("s2"), name="Renamed")
+    directory = build.directory(
+        build.group("t1", "Group s1"), build.group("t2", "Group s2"), same_tenant=False
+    )
+    live = build.policy(build.include("t1"), name="Renamed")
+    planned = build.plan(item, live, directory)
+    assert [w["message"] for w in planned.warnings] == [
+        '"Renamed": matched by name only: the policy, the group "Group s2".'
     ]
 
 
@@ -258,6 +273,13 @@ NOBODY: Case = lambda b: []  # noqa: E731 - reads as a table with the lambdas be
             lambda b: [b.include("g2")],
             [],
             id="required-excluded",
+        ),
+        pytest.param(
+            APP,
+            lambda b: [b.include("g1", intent="required")],
+            lambda b: [b.exclude("g1", intent="required")],
+            ["EXCLUSION_REMOVED", "INTENT_BECOMES_REQUIRED"],
+            id="required-no-longer-excluded",
         ),
         pytest.param(
             REMEDIATION,

@@ -1,0 +1,127 @@
+"""The web process: the API on one event loop, with its database pool and its bell to the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import structlog
+import uvicorn
+from sqlalchemy import select, text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.ops.engine import Engine
+from atlas_gql.ops.queue import Queue
+from atlas_gql.plugins.api import Operation
+from atlas_gql.providers.sealing import Sealer
+
+log = structlog.get_logger("atlas.web")
+
+_PING = select(text("1"))
+
+
+@contextlib.asynccontextmanager
+async def running_app(
+    database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
+) -> AsyncIterator[Starlette]:
+    """The API as an ASGI application, with everything behind it open for as long as the context lasts."""
+    database = Database(database_url)
+    await database.open()
+    queue = Queue(database_url, sealer.derive("queue"), operations, _not_here)
+    engine = Engine(database, operations, queue.ring)
+    try:
+        yield create_app(database, engine)
+    finally:
+        await asyncio.to_thread(queue.close)
+        await database.close()
+
+
+def _not_here(run_id: str) -> None:
+    raise RuntimeError(f"a web process was asked to carry the run {run_id}")
+
+
+def create_app(database: Database, engine: Engine) -> Starlette:
+    """The routes: the API, and whether the process lives and is ready."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            async with asyncio.timeout(5):
+                await database.scope(ENGINE).fetch(_PING)
+        except Exception as exc:
+            log.warning("not ready", error=type(exc).__name__)
+            return JSONResponse({"status": "the database does not answer"}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ]
+    )
+
+
+class Server(uvicorn.Server):
+    """Uvicorn on a socket that is listening already; says when it answers, and ends without a traceback."""
+
+    def __init__(self, app: Any, *, ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: whoever runs the server decides what a signal means."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; who connects before the server runs waits in its backlog. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named: asyncio switches Nagle's algorithm off only for sockets that say TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def until_signalled() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,52 @@
+"""The schema: the core's types, and the mutations of the operations on offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import strawberry
+from strawberry.exceptions import DuplicatedTypeName, ScalarAlreadyRegisteredError
+from strawberry.printer import print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import create_type
+
+from atlas_gql.errors import ConfigurationError
+from atlas_gql.plugins.api import Operation
+from atlas_gql.schema.errors import ErrorTypes
+from atlas_gql.schema.inputs import InputTypes
+from atlas_gql.schema.mutations import cancel_field, start_field
+from atlas_gql.schema.queries import Query
+
+
+def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
+    """The schema that offers these operations. Every call makes its generated types anew.
+
+    Raises ConfigurationError for an operation that cannot be offered, naming it and what is wrong.
+    """
+    inputs, errors = InputTypes(), ErrorTypes()
+    fields = [cancel_field(errors)]
+    taken = {"cancelRun": "Atlas itself"}
+    for operation in sorted(operations, key=lambda operation: operation.mutation):
+        if operation.mutation in taken:
+            raise ConfigurationError(
+                f"The mutation {operation.mutation} is offered by both {taken[operation.mutation]}"
+                f" and {operation.type}."
+            )
+        taken[operation.mutation] = operation.type
+        fields.append(start_field(operation, inputs, errors))
+    mutation = create_type(
+        "Mutation", fields, description="What can be done. Work is started here, and carried out by workers."
+    )
+    try:
+        return strawberry.Schema(query=Query, mutation=mutation, config=StrawberryConfig(sort_schema=True))
+    except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:
+        raise ConfigurationError(
+            "Two GraphQL types would have the same name; rename the operation's class."
+            f" {str(exc).splitlines()[0]}"
+        ) from exc
+
+
+def print_sdl(schema: strawberry.Schema) -> str:
+    """The schema as text, in an order that depends on its content alone."""
+    return print_schema(schema) + "\n"

@@ -1,0 +1,243 @@
+"""Mutations: one for each operation, made from its declaration, and cancelling runs.
+
+The order of checks is that of the whole API: who asks, what is within reach (NOT_FOUND), what is allowed
+(FORBIDDEN), and only then what the input says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Optional, Union
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from atlas_gql.access.actors import NOTHING
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.errors import (
+    ConfigurationError,
+    DomainError,
+    Forbidden,
+    IdempotencyConflict,
+    RunConflict,
+    RunFinished,
+    ValidationError,
+    WritesNotEnabled,
+)
+from atlas_gql.plugins.api import Operation, Ref
+from atlas_gql.schema import ids
+from atlas_gql.schema.context import Info
+from atlas_gql.schema.errors import ErrorTypes
+from atlas_gql.schema.inputs import InputTypes, check_key
+from atlas_gql.schema.maps import KINDS, OPERATION_RUN
+from atlas_gql.schema.permissions import Guard, Permission, held, looked_up, place_of
+from atlas_gql.schema.types.runs import OperationRun
+
+HOST_ERRORS: tuple[type[DomainError], ...] = (
+    ValidationError,
+    RunConflict,
+    IdempotencyConflict,
+    WritesNotEnabled,
+)
+"""What every start may answer."""
+
+
+@strawberry.type(description="An operation was started, or found running already.")
+class StartRunPayload:
+    run_id: strawberry.Private[Any]
+    deduplicated: bool = strawberry.field(
+        description="Whether the run was there before: it is active, or has the same idempotency key."
+    )
+
+    @strawberry.field(description="The run, queued or further.")
+    async def run(self, info: Info) -> OperationRun:
+        row: OperationRun = await looked_up(info, OPERATION_RUN, self.run_id)
+        return row
+
+
+@strawberry.type(description="A run was asked to stop.")
+class CancelRunPayload:
+    run_id: strawberry.Private[Any]
+
+    @strawberry.field(description="The run; it ends between two of its items.")
+    async def run(self, info: Info) -> OperationRun:
+        row: OperationRun = await looked_up(info, OPERATION_RUN, self.run_id)
+        return row
+
+
+@strawberry.input(description="Which run to cancel.")
+class CancelRunInput:
+    run_id: strawberry.ID = strawberry.field(description="The run's id.")
+
+
+class Target:
+    """The thing that a mutation works on: a kind, and the input's field that names it."""
+
+    def __init__(self, kind: str, field: str) -> None:
+        self.kind = kind
+        self.field = field
+
+    def uuid(self, given: Any) -> Any:
+        """Its key; None where the field is left out. Raises BadUserInput for what is no id of the kind."""
+        value = getattr(given, self.field)
+        return (
+            None if value is None else ids.decode(value, kind=self.kind, argument=to_camel_case(self.field))
+        )
+
+    async def place(self, info: Info, given: Any) -> Any:
+        """Where it belongs. Raises NotFound when it is out of reach. Read once in an operation."""
+        return await place_of(info.context, self.kind, self.uuid(given))
+
+
+class Allowed(Permission):
+    """A mutation: the capability is needed on the tenant of its target.
+
+    A member's refusal is audited. `of` is the thing it is needed on where that is not the target; it must
+    then be of the target's workspace.
+    """
+
+    def __init__(self, mutation: str, capability: str, target: Target, of: Target | None = None) -> None:
+        self.capability = str(capability)
+        self.on = to_camel_case(of.field) if of else None
+        self._mutation = mutation
+        self._target = target
+        self._of = of
+
+    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+        given = kwargs["input"]
+        place = await self._target.place(info, given)
+        if self._of is not None:
+            if self._of.uuid(given) is None:
+                return True
+            workspace_id = place.workspace_id
+            place = await self._of.place(info, given)
+            if place.workspace_id != workspace_id:
+                return False
+        if self.capability not in (held(info.context.actor, place) or NOTHING):
+            await self._refuse(info, place)
+        return True
+
+    async def _refuse(self, info: Info, place: Any) -> None:
+        capability = self.capability or ""
+        await info.context.engine.refused(
+            info.context.actor,
+            workspace_id=place.workspace_id,
+            tenant_id=place.tenant_id,
+            mutation=self._mutation,
+            capability=capability,
+            request_id=info.context.request_id,
+        )
+        raise Forbidden(capability)
+
+
+def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorTypes) -> StrawberryField:
+    """The mutation that starts an operation."""
+    given_type = inputs.of(operation)
+    target = _target(operation, given_type.refs)
+    allowed = (*HOST_ERRORS, *operation.errors)
+
+    async def resolve(info: Any, input: Any) -> Any:
+        place = await target.place(info, input)
+        context = info.context
+        try:
+            started = await context.engine.start(
+                context.actor,
+                operation,
+                tenant_id=place.tenant_id,
+                workspace_id=place.workspace_id,
+                given=given_type.read(input, "input"),
+                idempotency_key=check_key(input.idempotency_key),
+                request_id=context.request_id,
+            )
+        except DomainError as exc:
+            return errors.present(exc, allowed, place)
+        finally:
+            context.forget()
+        return StartRunPayload(run_id=started.run_id, deduplicated=started.deduplicated)
+
+    return _mutation(
+        operation.mutation,
+        resolve,
+        given_type.graphql,
+        (StartRunPayload, *map(errors.of, allowed)),
+        description=operation.description,
+        guards=_guards(operation, target, given_type.refs),
+    )
+
+
+def cancel_field(errors: ErrorTypes) -> StrawberryField:
+    """The mutation `cancelRun`."""
+    target = Target("OperationRun", "run_id")
+
+    async def resolve(info: Any, input: Any) -> Any:
+        place = await target.place(info, input)
+        context, run_id = info.context, target.uuid(input)
+        try:
+            await context.engine.cancel(
+                context.actor,
+                run_id=run_id,
+                tenant_id=place.tenant_id,
+                workspace_id=place.workspace_id,
+                request_id=context.request_id,
+            )
+        except DomainError as exc:
+            return errors.present(exc, (RunFinished,), place)
+        finally:
+            context.forget()
+        return CancelRunPayload(run_id=run_id)
+
+    return _mutation(
+        "cancelRun",
+        resolve,
+        CancelRunInput,
+        (CancelRunPayload, errors.of(RunFinished)),
+        description="Cancels a run: a queued one at once, a running one between two of its items.",
+        guards=[Allowed("cancelRun", Capability.RUNS_CANCEL, target)],
+    )
+
+
+def _target(operation: Operation[Any], refs: dict[str, Ref] | Any) -> Target:
+    field = operation.target.field
+    if field is None:
+        return Target("Tenant", "tenant_id")
+    if field not in refs or refs[field].kind != operation.target.kind:
+        raise ConfigurationError(
+            f"{operation.type}: the target's field {field} needs a Ref of its kind in the input."
+        )
+    return Target(refs[field].kind, field)
+
+
+def _guards(operation: Operation[Any], target: Target, refs: dict[str, Ref] | Any) -> list[Allowed]:
+    guards = [Allowed(operation.mutation, operation.capability, target)]
+    for field, ref in refs.items():
+        rows = KINDS.get(ref.kind)
+        if rows is None or "tenant_id" not in rows.table.c and ref.kind != "Tenant":
+            raise ConfigurationError(f"{operation.type}: no Ref can name a {ref.kind}, as {field} does.")
+        if field != target.field or ref.capability != operation.capability:
+            guards.append(Allowed(operation.mutation, ref.capability, target, of=Target(ref.kind, field)))
+    return guards
+
+
+def _mutation(
+    name: str,
+    resolve: Any,
+    input_type: type,
+    members: Iterable[type],
+    *,
+    description: str,
+    guards: list[Allowed],
+) -> StrawberryField:
+    """A mutation with one input and a nullable union of what can come of it."""
+    union = strawberry.union(f"{name[:1].upper()}{name[1:]}Result", description=f"What can come of `{name}`.")
+    # The annotations are values: the types are made here, and no module names them.
+    resolve.__name__ = name
+    resolve.__annotations__ = {
+        "info": Info,
+        "input": Annotated[input_type, strawberry.argument(description="What to do.")],
+        "return": Optional[Annotated[Union[tuple(members)], union]],  # noqa: UP007, UP045
+    }
+    field: StrawberryField = strawberry.mutation(
+        resolver=resolve, name=name, description=description, extensions=[Guard(*guards)]
+    )
+    return field

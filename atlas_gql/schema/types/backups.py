@@ -1,0 +1,113 @@
+"""Backup sets: explicit, immutable captures of assignments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.reasons import ReasonCode
+from atlas_gql.schema import lists
+from atlas_gql.schema.connections import After, Connection, First
+from atlas_gql.schema.context import Info
+from atlas_gql.schema.enums import AssignmentsState, BackupOrigin, BackupState
+from atlas_gql.schema.filters import containing, given
+from atlas_gql.schema.maps import OPERATION_RUN
+from atlas_gql.schema.permissions import Guard, HasCapability, looked_up
+from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.runs import OperationRun
+
+
+@strawberry.type(description="A policy as a backup set keeps it.")
+class BackupItem(Node):
+    policy_type: str = strawberry.field(description="The kind of policy, such as `deviceConfigurations`.")
+    external_id: str = strawberry.field(description="Its id at Microsoft.")
+    name: str = strawberry.field(description="Its name then.")
+    platform: str | None = strawberry.field(description="The platform it is for, where it has one.")
+    assignments_state: AssignmentsState = strawberry.field(
+        description="Whether its assignments are known; unknown is never taken for none."
+    )
+    assignment_count: int = strawberry.field(description="How many assignments it had.")
+    message: str | None = strawberry.field(description="Why its assignments are not known, for people.")
+    created_at: datetime = strawberry.field(description="When it was captured.")
+    reason: strawberry.Private[ReasonCode | None]
+    content: strawberry.Private[Mapping[str, Any] | None]
+
+    @strawberry.field(description="Why its assignments are not known.")
+    def reason_code(self) -> ReasonCode | None:
+        return self.reason
+
+    @strawberry.field(
+        description="Its assignments, each as Microsoft Graph gave it; null when they are not known."
+    )
+    def assignments(self) -> list[JSON] | None:
+        return None if self.content is None else self.content.get("assignments", [])
+
+    @strawberry.field(
+        description="The groups that its assignments name, by id: `name`, `kind`, `rule`, `orphaned`."
+    )
+    def groups(self) -> JSON | None:
+        return None if self.content is None else self.content.get("groups", {})
+
+    @strawberry.field(
+        description="The filters that its assignments name, by id: `name`, `platform`, `rule`, `orphaned`."
+    )
+    def filters(self) -> JSON | None:
+        return None if self.content is None else self.content.get("filters", {})
+
+
+@strawberry.input(description="Which items of a backup set to list; all conditions must hold.")
+class BackupItemFilter:
+    policy_types: list[str] | None = strawberry.field(
+        name="policyType", description="One of these kinds of policy.", default=None
+    )
+    state: list[AssignmentsState] | None = strawberry.field(
+        description="What is known of the assignments is one of these.", default=None
+    )
+    name_contains: str | None = strawberry.field(
+        description="The policy's name contains this, in any case.", default=None
+    )
+
+    def where(self) -> dict[str, Any]:
+        return given(
+            policy_types=self.policy_types, state=self.state, name_contains=containing(self.name_contains)
+        )
+
+
+@strawberry.type(description="An explicit capture of a tenant's assignments; it never changes once made.")
+class BackupSet(Node):
+    origin: BackupOrigin = strawberry.field(description="Why it was made.")
+    state: BackupState = strawberry.field(description="Where it stands.")
+    item_count: int = strawberry.field(description="How many policies it holds.")
+    failed_count: int = strawberry.field(description="Of how many of them the assignments are not known.")
+    created_at: datetime = strawberry.field(description="When it was begun.")
+    completed_at: datetime | None = strawberry.field(description="When it was complete.")
+    run_id: strawberry.Private[Any]
+
+    @strawberry.field(
+        description="The run that made it; null once that is no longer kept.",
+        extensions=[Guard(HasCapability(Capability.RUNS_VIEW))],
+    )
+    async def run(self, info: Info) -> OperationRun | None:
+        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
+        return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @strawberry.field(
+        description="Its policies, in the order they were captured.",
+        extensions=[Guard(HasCapability(Capability.BACKUPS_VIEW))],
+    )
+    async def items(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            BackupItemFilter | None, strawberry.argument(description="Which items; all when absent.")
+        ] = None,
+    ) -> Connection[BackupItem] | None:
+        where = filter.where() if filter else None
+        return await lists.BACKUP_ITEMS.page(info, self.uuid, first=first, after=after, where=where)

@@ -1,0 +1,17 @@
+"""The operations on offer."""
+
+from __future__ import annotations
+
+import strawberry
+
+
+@strawberry.type(description="A kind of work that can be started.")
+class OperationType:
+    """Its source is the operation that a plugin declared."""
+
+    type: str = strawberry.field(description="Its name in runs, such as `assignments.fetch`.")
+    label: str = strawberry.field(description="Its name, for people.")
+    description: str = strawberry.field(description="What it does.")
+    mutation: str = strawberry.field(description="The mutation that starts it.")
+    capability: str = strawberry.field(description="The capability that starting it takes.")
+    writes: bool = strawberry.field(description="Whether it changes anything at Microsoft.")

@@ -1,0 +1,82 @@
+"""The viewer, and the workspaces that the viewer is a member of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from atlas_gql.access.actors import NOTHING
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.schema import ids, lists
+from atlas_gql.schema.connections import After, Connection, First
+from atlas_gql.schema.context import Info
+from atlas_gql.schema.permissions import Guard, HasCapabilitySomewhere, granted
+from atlas_gql.schema.types.audit import AuditEntry
+from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
+from atlas_gql.schema.types.tenants import AuditFilter, Tenant
+
+
+@strawberry.type(description="The organisation that owns tenants and members.")
+class Workspace(Node):
+    name: str = strawberry.field(description="Its name.")
+
+    @strawberry.field(
+        description="What you may do in all of it, sorted; what you may do for a tenant, the tenant says."
+    )
+    def viewer_capabilities(self, info: Info) -> list[str]:
+        return sorted(info.context.actor.in_workspace(self.workspace_id) or NOTHING)
+
+    @strawberry.field(description="Its tenants that you have any right on, by name.")
+    async def tenants(self, info: Info, first: First = 25, after: After = None) -> Connection[Tenant] | None:
+        where = _within(info, self)
+        return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
+
+    @strawberry.field(
+        description="The runs of its tenants, the newest first; of those tenants whose runs you may see.",
+        extensions=[Guard(HasCapabilitySomewhere(Capability.RUNS_VIEW))],
+    )
+    async def runs(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: RunFilter = None,
+        order_by: RunOrder = None,
+    ) -> Connection[OperationRun] | None:
+        asked = arguments(filter, order_by)
+        asked["where"] |= _within(info, self, Capability.RUNS_VIEW)
+        return await lists.WORKSPACE_RUNS.page(info, self.uuid, first=first, after=after, **asked)
+
+    @strawberry.field(
+        description="The audit trail of its tenants, and its own for who sees all of it; the newest first.",
+        extensions=[Guard(HasCapabilitySomewhere(Capability.AUDIT_VIEW))],
+    )
+    async def audit_entries(
+        self, info: Info, first: First = 25, after: After = None, filter: AuditFilter = None
+    ) -> Connection[AuditEntry] | None:
+        where = (filter.where() if filter else {}) | _within(info, self, Capability.AUDIT_VIEW)
+        return await lists.WORKSPACE_AUDIT.page(info, self.uuid, first=first, after=after, where=where)
+
+
+def _within(info: Info, workspace: Workspace, capability: str | None = None) -> dict[str, Any]:
+    """The filter that leaves the tenants where the viewer holds a capability; none where that is all."""
+    tenants = granted(info.context.actor, workspace.workspace_id, capability)
+    return {} if tenants is None else {"within": tenants}
+
+
+@strawberry.type(description="You: the user behind the token of this request.")
+class Viewer:
+    uuid: str = strawberry.field(description="Your key, as the audit trail shows it.")
+    name: str = strawberry.field(description="Your name.")
+
+    @strawberry.field(description="An opaque id.")
+    def id(self) -> strawberry.ID:
+        return ids.encode("User", self.uuid)
+
+    @strawberry.field(description="The workspaces that you are a member of, by name.")
+    async def workspaces(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[Workspace] | None:
+        return await lists.WORKSPACES.page(info, self.uuid, first=first, after=after)

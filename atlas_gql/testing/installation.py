@@ -1,0 +1,334 @@
+"""A whole installation inside a test: the API on HTTP, a worker, a database and a simulator.
+
+    with installation(database) as atlas:
+        place = atlas.new_place()
+        run = place.run("fetchAssignments", {"tenantId": place.tenant_id})
+        assert run["outcome"] == "SUCCEEDED"
+
+Everything is real but Microsoft: PostgreSQL, Huey, uvicorn, the plugins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+import uvloop
+from sqlalchemy import insert
+
+from atlas_gql import simulator as simulators
+from atlas_gql.access import tokens
+from atlas_gql.app import Server, listen, running_app, url_of
+from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.ids import new_id
+from atlas_gql.db.tables import (
+    credentials,
+    memberships,
+    providers,
+    tenant_grants,
+    tenants,
+    users,
+    workspaces,
+)
+from atlas_gql.plugins.api import Operation
+from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.providers.sealing import Sealer, generate_key
+from atlas_gql.schema import ids
+from atlas_gql.settings import Settings
+from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
+from atlas_gql.testing.postgres import TestDatabase
+from atlas_gql.worker import running_worker
+
+T = TypeVar("T")
+
+RUN = """
+query Run($id: ID!) {
+  node(id: $id) {
+    ... on OperationRun {
+      id uuid type status outcome attempt
+      counters { total processed failed skipped }
+      failures { code reasonCode reasonDetail message item }
+      subject { id __typename }
+      auditEntries { nodes { action outcome reason } }
+    }
+  }
+}
+"""
+
+
+class Installation:
+    """A running installation; made by `installation`."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        url: str,
+        database: Database,
+        sealer: Sealer,
+        simulator: Running,
+    ) -> None:
+        self._loop = loop
+        self.url = url
+        self.database = database
+        self.sealer = sealer
+        self.simulator = simulator
+
+    def call(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do something in a transaction of the engine, on the installation's event loop."""
+
+        async def run() -> T:
+            async with self.database.scope(ENGINE).begin() as tx:
+                return await work(tx)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def post(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        token: str | None,
+        path: str = "/graphql",
+    ) -> httpx.Response:
+        """One GraphQL request, with whatever comes back."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.post(
+            self.url + path, json={"query": query, "variables": variables or {}}, headers=headers, timeout=30
+        )
+
+    def new_place(self, *, writes_enabled: bool = True, provider: bool = True) -> Place:
+        """A workspace with the demo tenant in it, and an owner's token."""
+        workspace, tenant, user = new_id(), new_id(), new_id()
+
+        async def make(tx: Transaction) -> str:
+            await tx.execute(insert(workspaces).values(id=workspace, name=f"workspace {workspace}"))
+            await tx.execute(insert(users).values(id=user, name=f"owner {user}"))
+            await tx.execute(insert(memberships).values(workspace_id=workspace, user_id=user, role="owner"))
+            await tx.execute(
+                insert(tenants).values(
+                    id=tenant,
+                    workspace_id=workspace,
+                    name=DEMO_TENANT.name,
+                    entra_tenant_id=UUID(DEMO_TENANT.id),
+                    primary_domain=DEMO_TENANT.domain,
+                )
+            )
+            return await _token(tx, user)
+
+        token = self.call(make)
+        place = Place(atlas=self, workspace=workspace, tenant=tenant, user=user, token=token)
+        if provider:
+            place.add_provider(writes_enabled=writes_enabled)
+        return place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A workspace with one tenant, as its owner sees it."""
+
+    atlas: Installation
+    workspace: UUID
+    tenant: UUID
+    user: UUID
+    token: str = field(repr=False)
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id in GraphQL."""
+        return ids.encode("Tenant", self.tenant)
+
+    @property
+    def workspace_id(self) -> str:
+        return ids.encode("Workspace", self.workspace)
+
+    def add_provider(self, *, writes_enabled: bool = True, secret: str = CLIENT_SECRET) -> None:
+        """Connect the tenant with the simulator."""
+        credential = new_id()
+        sealed = self.atlas.sealer.seal(secret, row=credential)
+
+        async def make(tx: Transaction) -> None:
+            await tx.execute(
+                insert(credentials).values(
+                    id=credential,
+                    workspace_id=self.workspace,
+                    name=str(credential),
+                    kind="secret",
+                    sealed=sealed.data,
+                    key_id=sealed.key_id,
+                )
+            )
+            await tx.execute(
+                insert(providers).values(
+                    id=new_id(),
+                    workspace_id=self.workspace,
+                    tenant_id=self.tenant,
+                    cloud="simulator",
+                    client_id=CLIENT_ID,
+                    credential_id=credential,
+                    writes_enabled=writes_enabled,
+                )
+            )
+
+        self.atlas.call(make)
+
+    def add_tenant(self, entra_tenant_id: str, domain: str) -> Place:
+        """Another tenant of the workspace, with a provider of its own."""
+        tenant = new_id()
+
+        async def make(tx: Transaction) -> None:
+            await tx.execute(
+                insert(tenants).values(
+                    id=tenant,
+                    workspace_id=self.workspace,
+                    name=domain,
+                    entra_tenant_id=UUID(entra_tenant_id),
+                    primary_domain=domain,
+                )
+            )
+
+        self.atlas.call(make)
+        place = Place(
+            atlas=self.atlas, workspace=self.workspace, tenant=tenant, user=self.user, token=self.token
+        )
+        place.add_provider()
+        return place
+
+    def member(self, role: str | None, *, plane: str = "workspace", days: float = 1) -> str:
+        """A new member's token: manager of the workspace, operator or readonly of the tenant, or (None)
+        a member who was granted nothing."""
+        user = new_id()
+
+        async def make(tx: Transaction) -> str:
+            await tx.execute(insert(users).values(id=user, name=f"{role} {user}"))
+            whole = role if role in ("owner", "manager") else "member"
+            await tx.execute(
+                insert(memberships).values(workspace_id=self.workspace, user_id=user, role=whole)
+            )
+            if role in ("operator", "readonly"):
+                await tx.execute(
+                    insert(tenant_grants).values(
+                        tenant_id=self.tenant, workspace_id=self.workspace, user_id=user, role=role
+                    )
+                )
+            return await _token(tx, user, plane=plane, days=days)
+
+        return self.atlas.call(make)
+
+    def ask(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole answer to a query, as the owner or whoever has the token."""
+        answer: dict[str, Any] = self.atlas.post(query, variables, token=token or self.token).json()
+        return answer
+
+    def start(self, mutation: str, given: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
+        """What a mutation of an operation gives: the payload, or the error in its union."""
+        kind = mutation[0].upper() + mutation[1:] + "Input"
+        answer = self.ask(
+            f"""
+            mutation Start($input: {kind}!) {{
+              {mutation}(input: $input) {{
+                __typename
+                ... on StartRunPayload {{ run {{ id uuid status }} deduplicated }}
+                ... on Error {{ message code }}
+                ... on ValidationError {{ field }}
+              }}
+            }}""",
+            token,
+            input=dict(given),
+        )
+        if answer.get("errors"):
+            raise AssertionError(answer["errors"])
+        result: dict[str, Any] = answer["data"][mutation]
+        return result
+
+    def wait(self, run_id: str, *, within: float = 30) -> dict[str, Any]:
+        """The run, once it has ended."""
+        end = time.monotonic() + within
+        while time.monotonic() < end:
+            run: dict[str, Any] = self.ask(RUN, id=run_id)["data"]["node"]
+            if run["status"] == "COMPLETED":
+                return run
+            time.sleep(0.02)
+        raise AssertionError(f"the run did not end within {within} seconds: {run}")
+
+    def run(self, mutation: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Start an operation and wait for its end."""
+        started = self.start(mutation, given)
+        assert started["__typename"] == "StartRunPayload", started
+        return self.wait(started["run"]["id"])
+
+
+async def _token(tx: Transaction, user: UUID, *, plane: str = "workspace", days: float = 1) -> str:
+    return await tokens.create(
+        tx, user_id=user, name="test", plane=plane, expires_at=datetime.now(UTC) + timedelta(days=days)
+    )
+
+
+@contextmanager
+def installation(
+    database: TestDatabase,
+    *,
+    operations: Mapping[str, Operation[Any]] | None = None,
+    simulator: Running | None = None,
+    worker: bool = True,
+    **settings: Any,
+) -> Iterator[Installation]:
+    """A running installation on its own event loop in a thread; ends with everything it started.
+
+    `operations` are those of the installed plugins unless given; `settings` override the defaults.
+    """
+    operations = load_operations(discover()) if operations is None else operations
+    sealer = Sealer.from_text(generate_key())
+    with ExitStack() as stack:
+        if simulator is None:
+            simulator = stack.enter_context(simulators.running())
+        options = Settings(**{"simulator_url": simulator.url, **settings})
+        listener = stack.enter_context(listen("127.0.0.1", 0))
+        ready: list[tuple[asyncio.AbstractEventLoop, Database]] = []
+        started, stop = threading.Event(), threading.Event()
+        failed: list[BaseException] = []
+
+        async def main() -> None:
+            async with AsyncExitStack() as running:
+                app = await running.enter_async_context(running_app(database.url, sealer, operations))
+                if worker:
+                    await running.enter_async_context(
+                        running_worker(options, database.url, sealer, operations)
+                    )
+                own = Database(database.url, max_connections=4)
+                await own.open()
+                running.push_async_callback(own.close)
+                server = Server(app, ready=started.set)
+                serving = asyncio.create_task(server.serve([listener]))
+                ready.append((asyncio.get_running_loop(), own))
+                await asyncio.to_thread(stop.wait)
+                server.should_exit = True
+                await serving
+
+        def run() -> None:
+            try:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(main())
+            except BaseException as exc:
+                failed.append(exc)
+            finally:
+                started.set()
+
+        thread = threading.Thread(target=run, name="installation", daemon=True)
+        thread.start()
+        started.wait(30)
+        if failed or not ready:
+            raise RuntimeError("the installation did not start") from (failed[0] if failed else None)
+        loop, own = ready[0]
+        try:
+            yield Installation(loop, url_of(listener), own, sealer, simulator)
+        finally:
+            stop.set()
+            thread.join(60)
