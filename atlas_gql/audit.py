@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.postgresql import insert
-
 from atlas_gql.db.database import Transaction
 from atlas_gql.db.ids import new_id
+from atlas_gql.db.statements import adding
 from atlas_gql.db.tables import audit_entries
 from atlas_gql.redaction import redact, redact_text
 
-_COLUMNS = (
+# A run has one entry of each action, whoever comes second.
+_ADD = adding(
+    audit_entries,
     "id",
     "workspace_id",
     "tenant_id",
@@ -30,23 +31,29 @@ _COLUMNS = (
     "reason",
     "details",
     "request_id",
-)
-# A run has one entry of each action, whoever comes second.
-_ADD = (
-    insert(audit_entries)
-    .values({name: bindparam(name, type_=audit_entries.c[name].type) for name in _COLUMNS})
-    .on_conflict_do_nothing(index_elements=["run_id", "action"])
-)
+).on_conflict_do_nothing(index_elements=["run_id", "action"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class By:
+    """Who acts: a user through a token and a request (`kind` user), or a command."""
+
+    kind: str
+    name: str
+    user_id: UUID | None = None
+    token_id: UUID | None = None
+    request_id: str | None = None
+
+
+COMMAND = By(kind="command", name="atlas command line")
+"""Whoever may run `atlas` on a machine of the installation."""
 
 
 async def record(
     tx: Transaction,
     *,
+    by: By,
     action: str,
-    actor_kind: str,
-    actor_name: str,
-    actor_id: UUID | None = None,
-    token_id: UUID | None = None,
     workspace_id: UUID | None = None,
     tenant_id: UUID | None = None,
     run_id: UUID | None = None,
@@ -54,7 +61,6 @@ async def record(
     outcome: str | None = None,
     reason: str | None = None,
     details: Mapping[str, Any] | None = None,
-    request_id: str | None = None,
 ) -> None:
     """Add an entry in the caller's transaction; a second one of the same run and action changes nothing.
 
@@ -67,14 +73,14 @@ async def record(
         tenant_id=tenant_id,
         run_id=run_id,
         action=action,
-        actor_kind=actor_kind,
-        actor_id=actor_id,
-        actor_name=actor_name,
-        token_id=token_id,
+        actor_kind=by.kind,
+        actor_id=by.user_id,
+        actor_name=by.name,
+        token_id=by.token_id,
         resource_kind=resource[0] if resource else None,
         resource_id=resource[1] if resource else None,
         outcome=outcome,
         reason=redact_text(reason) if reason else None,
         details=redact(dict(details or {})),
-        request_id=request_id,
+        request_id=by.request_id,
     )

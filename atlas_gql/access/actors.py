@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from atlas_gql.access.capabilities import CAPABILITIES, Role
+from atlas_gql.audit import By
 from atlas_gql.db.database import Scope
 
 NOTHING: frozenset[str] = frozenset()
@@ -28,6 +29,16 @@ class Actor:
     @property
     def scope(self) -> Scope:
         return Scope(kind="actor", user_id=self.user_id)
+
+    def by(self, request_id: str | None) -> By:
+        """The actor of a request, as audit entries keep it."""
+        return By(
+            kind="user",
+            name=self.name,
+            user_id=self.user_id,
+            token_id=self.token_id,
+            request_id=request_id,
+        )
 
     def reaches_all_of(self, workspace_id: UUID) -> bool:
         """Whether every tenant of the workspace is within reach."""

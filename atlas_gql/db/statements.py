@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 from psycopg.types.json import Jsonb
-from sqlalchemy import types
+from sqlalchemy import Table, bindparam, types
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.dialects.postgresql import psycopg as dialect_module
 from sqlalchemy.sql.expression import Executable
 
@@ -54,3 +55,8 @@ def prepare(statement: Executable) -> Prepared:
         json=json,
         required=required,
     )
+
+
+def adding(table: Table, *columns: str) -> Insert:
+    """An INSERT of one row with these columns, each a parameter of its name."""
+    return insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in columns})

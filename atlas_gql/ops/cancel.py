@@ -47,16 +47,12 @@ async def cancel(
             raise RunFinished(run_id)
         await audit.record(
             tx,
+            by=actor.by(request_id),
             action="run.cancelled",
-            actor_kind="user",
-            actor_id=actor.user_id,
-            actor_name=actor.name,
-            token_id=actor.token_id,
             workspace_id=workspace_id,
             tenant_id=tenant_id,
             run_id=run_id,
             resource=("OperationRun", str(run_id)),
-            request_id=request_id,
         )
         await tx.fetch(NOTIFY, run_id_text=str(run_id))
     if row.status == "queued":

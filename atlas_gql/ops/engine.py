@@ -76,14 +76,10 @@ class Engine:
         async with self._database.scope(actor.scope).begin() as tx:
             await audit.record(
                 tx,
+                by=actor.by(request_id),
                 action="mutation.refused",
-                actor_kind="user",
-                actor_id=actor.user_id,
-                actor_name=actor.name,
-                token_id=actor.token_id,
                 workspace_id=workspace_id,
                 tenant_id=tenant_id,
                 outcome="refused",
                 details={"mutation": mutation, "capability": capability},
-                request_id=request_id,
             )

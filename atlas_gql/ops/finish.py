@@ -130,11 +130,14 @@ async def _audit(tx: Transaction, row: Any) -> None:
     }
     await audit.record(
         tx,
+        by=audit.By(
+            kind=row.initiator_kind,
+            name=row.initiator_name,
+            user_id=row.initiator_id,
+            token_id=row.token_id,
+            request_id=row.request_id,
+        ),
         action=row.audit["action"],
-        actor_kind=row.initiator_kind,
-        actor_id=row.initiator_id,
-        actor_name=row.initiator_name,
-        token_id=row.token_id,
         workspace_id=row.workspace_id,
         tenant_id=row.tenant_id,
         run_id=row.id,
@@ -142,5 +145,4 @@ async def _audit(tx: Transaction, row: Any) -> None:
         outcome=row.outcome,
         reason=row.reason,
         details={**row.audit["details"], "counts": counts, "failureReason": row.failure_reason},
-        request_id=row.request_id,
     )

@@ -254,20 +254,16 @@ class _Attempt:
         return {} if describe is None else dict(redact(dict(await describe(self, self._given))))
 
     async def _audit_start(self, action: str) -> None:
-        actor, kind = self._actor, self._operation.target.kind
+        kind = self._operation.target.kind
         await audit.record(
             self._tx,
+            by=self._actor.by(self._request_id),
             action=action,
-            actor_kind="user",
-            actor_id=actor.user_id,
-            actor_name=actor.name,
-            token_id=actor.token_id,
             workspace_id=self._workspace_id,
             tenant_id=self._tenant_id,
             run_id=self._run_id,
             resource=(kind, str(self.subject_id)) if kind else None,
             details=await self._audit_details(),
-            request_id=self._request_id,
         )
 
     async def _join(self, row: Any) -> Started:

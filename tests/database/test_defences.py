@@ -224,7 +224,7 @@ def parent_links() -> list[Any]:
         )
         for table in metadata.sorted_tables
         if "workspace_id" in table.c
-        for key in table.foreign_key_constraints
+        for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
         if isinstance(key, ForeignKeyConstraint)
         and key.referred_table.name not in ("tenants", "workspaces", "users")
     ]

@@ -154,6 +154,21 @@ def test_the_guard_of_deleted_lock_files_spares_the_server(folder, home):
         assert listener(home.socket) == pid_in(home)
 
 
+def test_the_guard_signals_only_whom_the_pid_file_names(folder, home):
+    server = embedded.start(folder, durable=False)
+    pid_file = home.data / "postmaster.pid"
+    told = pid_file.read_text()
+    pid_file.write_text(re.sub(r"\A\d+", str(NO_PID), told))
+    server.close()
+    assert wait_until(lambda: "left alone" in home.log.read_text())
+    pid = listener(home.socket)
+    pid_file.write_text(told)
+    assert pid == pid_in(home)
+    with embedded.start(folder):  # its guard ends it
+        pass
+    assert wait_until(lambda: is_gone(home))
+
+
 def test_a_forked_child_neither_ends_the_hold_nor_keeps_it(folder, home, spawn):
     parent = spawn(PARENT, folder)
     child = int(parent.stdout.readline())

@@ -60,7 +60,7 @@ async def describe_backup(_start: Start, given: FetchAssignmentsInput) -> Mappin
 async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
     """Capture the policies kind by kind; a kind that cannot be listed fails alone."""
     await ctx.total(0)
-    references = References(ctx)
+    captures = Captures(ctx)
     seen = 0
     for policy_type in given.policy_types or tuple(CONTRACTS):
         contract = CONTRACTS[policy_type]
@@ -68,7 +68,7 @@ async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
             async for batch in _batches(ctx, contract):
                 seen += len(batch)
                 await ctx.total(seen)
-                await ctx.backups.save([await references.captured(policy) for policy in batch])
+                await ctx.backups.save([await captures.captured(policy) for policy in batch])
         except OperationFailure as exc:
             if exc.reason_code is ReasonCode.MISSING_CONFIGURATION:
                 raise  # nothing of this tenant can be reached
@@ -89,7 +89,7 @@ async def _batches(ctx: RunContext, contract: PolicyContract) -> Any:
         yield batch
 
 
-class References:
+class Captures:
     """What policies refer to, each group and filter looked up once a run."""
 
     def __init__(self, ctx: RunContext) -> None:

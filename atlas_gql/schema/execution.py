@@ -1,0 +1,110 @@
+"""Executing an operation: a text is parsed and validated once, and then known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
+
+from atlas_gql.schema import answers
+from atlas_gql.schema.context import Context
+
+MAX_TOKENS = 2000
+KEPT_DOCUMENTS = 500
+LONGEST_KEPT = 10_000
+"""Characters; longer texts are executed, and forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A text, parsed and validated; `code` says which of the two failed."""
+
+    ast: DocumentNode | None = None
+    errors: tuple[GraphQLError, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a client gets. `executed` is false when not even a field was begun."""
+
+    body: dict[str, Any]
+    executed: bool
+
+
+class Executor:
+    """Executes operations of one schema."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        # Strawberry's own `execute` parses and validates each time, and logs what is expected.
+        self._schema = schema._schema
+        self._context_class = schema.execution_context_class
+        self._kept = lru_cache(maxsize=KEPT_DOCUMENTS)(self._read)
+
+    def read(self, text: str) -> Document:
+        """A text, parsed and validated."""
+        return self._kept(text) if len(text) <= LONGEST_KEPT else self._read(text)
+
+    def _read(self, text: str) -> Document:
+        try:
+            ast = parse(text, max_tokens=MAX_TOKENS)
+        except GraphQLSyntaxError as exc:
+            return Document(errors=(exc,), code=answers.PARSE_FAILED)
+        except RecursionError:
+            deep = GraphQLError("The document is nested too deeply.")
+            return Document(errors=(deep,), code=answers.PARSE_FAILED)
+        errors = tuple(validate(self._schema, ast))
+        return Document(ast=ast, errors=errors, code=answers.VALIDATION_FAILED if errors else "")
+
+    @staticmethod
+    def changes_something(document: Document, operation_name: str | None) -> bool:
+        """Whether the operation is a mutation."""
+        if document.ast is None:
+            return False
+        operation = get_operation_ast(document.ast, operation_name)
+        return operation is not None and operation.operation is OperationType.MUTATION
+
+    async def execute(
+        self,
+        document: Document,
+        context: Context,
+        *,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> Answer:
+        """Execute an operation of a document that was read."""
+        request_id = context.request_id
+        if document.errors or document.ast is None:
+            errors = [
+                answers.of_document_error(error, document.code, request_id) for error in document.errors
+            ]
+            return Answer(body={"errors": errors}, executed=False)
+        result: Any = execute(
+            self._schema,
+            document.ast,
+            context_value=context,
+            variable_values=variables,
+            operation_name=operation_name,
+            executor_class=self._context_class,
+        )
+        if isawaitable(result):
+            result = await result
+        if not result.errors:
+            return Answer(body={"data": result.data}, executed=True)
+        errors = [answers.of_execution_error(error, request_id) for error in result.errors]
+        if result.data is None and all(error.path is None for error in result.errors):
+            return Answer(body={"errors": errors}, executed=False)
+        return Answer(body={"errors": errors, "data": result.data}, executed=True)
