@@ -22,6 +22,8 @@ from atlas_gql.ops.engine import Engine
 from atlas_gql.ops.queue import Queue
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.sealing import Sealer
+from atlas_gql.schema.build import build_schema
+from atlas_gql.schema.http import create_graphql_app
 
 log = structlog.get_logger("atlas.web")
 
@@ -63,8 +65,10 @@ def create_app(database: Database, engine: Engine) -> Starlette:
             return JSONResponse({"status": "the database does not answer"}, status_code=503)
         return JSONResponse({"status": "ok"})
 
+    schema = build_schema(engine.operations.values())
     return Starlette(
         routes=[
+            Route("/graphql", create_graphql_app(schema, database=database, engine=engine)),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ]

@@ -27,7 +27,9 @@ def checked_name(text: str, *, field: str = "name") -> str:
     if len(name) > LONGEST_NAME:
         raise ValidationError(f"A name has at most {LONGEST_NAME} characters.", field=field)
     if not name.isprintable():
-        raise ValidationError("A name holds no control characters, line breaks or invisible ones.", field=field)
+        raise ValidationError(
+            "A name holds no control characters, line breaks or invisible ones.", field=field
+        )
     return name
 
 

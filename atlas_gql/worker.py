@@ -32,8 +32,8 @@ from atlas_gql.settings import Settings
 
 log = structlog.get_logger("atlas.worker")
 
-GRACE = 20.0
-"""Seconds that runs get to reach a point where they can be given back when the worker stops."""
+GRACE = 10.0
+"""Seconds that runs get to reach the end of an item when the worker stops; then they are interrupted."""
 
 
 def worker_name() -> str:
@@ -104,6 +104,11 @@ class Worker:
     async def stop(self) -> None:
         """Take no more runs, give those under way back to the queue, and close everything."""
         self._stopping.set()
+        for held in self._heartbeat.held():
+            held.released = True
+        waiting = [asyncio.wrap_future(future) for future in list(self._futures)]
+        if waiting:
+            await asyncio.wait(waiting, timeout=GRACE)
         for future in list(self._futures):
             future.cancel()
         await asyncio.to_thread(self._consumer.stop, True)

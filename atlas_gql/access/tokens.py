@@ -6,17 +6,43 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, bindparam, func, insert, select
+from sqlalchemy import LargeBinary, bindparam, func, select, update
 
+from atlas_gql import audit
 from atlas_gql.access.actors import Actor
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.audit import COMMAND, By
+from atlas_gql.db.database import ENGINE, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
+from atlas_gql.db.references import existing
+from atlas_gql.db.statements import adding
 from atlas_gql.db.tables import api_tokens, memberships, tenant_grants, users
+from atlas_gql.errors import ValidationError
+from atlas_gql.values import checked_name
 
 PREFIX = "atlas_"
+
+_ADD = adding(api_tokens, "id", "user_id", "name", "hash", "plane", "expires_at")
+_REVOKE = (
+    update(api_tokens)
+    .where(api_tokens.c.id == bindparam("of_token"), api_tokens.c.revoked_at.is_(None))
+    .values(revoked_at=func.now())
+)
+_OF_USER = (
+    select(*(column for column in api_tokens.c if column.name != "hash"))
+    .where(api_tokens.c.user_id == bindparam("of_user"))
+    .order_by(api_tokens.c.id.desc())
+)
+
+
+class Plane(StrEnum):
+    """Which of the two APIs a token opens: the tenants' data, or the installation."""
+
+    WORKSPACE = "workspace"
+    PLATFORM = "platform"
 
 
 def generate() -> str:
@@ -28,20 +54,66 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def create(tx: Transaction, *, user_id: UUID, name: str, plane: str, expires_at: datetime) -> str:
-    """Make a token and give it, for the only time."""
-    token = generate()
+async def create(
+    tx: Transaction,
+    *,
+    user_id: UUID,
+    name: str,
+    plane: str,
+    expires_at: datetime,
+    by: By = COMMAND,
+    token_id: UUID | None = None,
+) -> str:
+    """Make a token and give it, for the only time; `token_id` will be its id, where that is wanted.
+
+    Raises ValidationError for a malformed name, an unknown plane, and an unknown or disabled user.
+    """
+    token, token_id, name = generate(), token_id or new_id(), checked_name(name)
+    if plane not in list(Plane):
+        raise ValidationError(f"A plane is one of {', '.join(Plane)}.", field="plane")
+    user = await existing(tx, users, user_id, field="user")
+    if user.disabled_at is not None:
+        raise ValidationError("The user is disabled.", field="user")
     await tx.execute(
-        insert(api_tokens).values(
-            id=new_id(),
-            user_id=user_id,
-            name=name,
-            hash=hash_of(token),
-            plane=plane,
-            expires_at=expires_at,
-        )
+        _ADD,
+        id=token_id,
+        user_id=user_id,
+        name=name,
+        hash=hash_of(token),
+        plane=plane,
+        expires_at=expires_at,
     )
+    await _record(tx, by, "token.created", token_id, user_id, name=name, plane=plane)
     return token
+
+
+async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
+    """Make a token open nothing any more; False when it was revoked before.
+
+    Raises ValidationError for an unknown one.
+    """
+    token = await existing(tx, api_tokens, token_id, field="token")
+    if not await tx.execute(_REVOKE, of_token=token_id):
+        return False
+    await _record(tx, by, "token.revoked", token_id, token.user_id, name=token.name, plane=token.plane)
+    return True
+
+
+async def tokens_of(tx: Transaction, user_id: UUID) -> list[Row]:
+    """The user's tokens without their hashes, the newest first."""
+    return await tx.fetch(_OF_USER, of_user=user_id)
+
+
+async def _record(
+    tx: Transaction, by: By, action: str, token_id: UUID, user_id: UUID, **details: str
+) -> None:
+    await audit.record(
+        tx,
+        by=by,
+        action=action,
+        resource=("ApiToken", str(token_id)),
+        details={"user": str(user_id), **details},
+    )
 
 
 def _rights(where: Any) -> Any:

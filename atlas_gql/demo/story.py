@@ -22,7 +22,7 @@ from atlas_gql.demo.api import Api
 from atlas_gql.demo.tenant import Portal, damage
 from atlas_gql.errors import AtlasError, ConfigurationError
 from atlas_gql.settings import load_settings
-from atlas_gql.simulator import CLIENT_SECRET, DEMO_TENANT
+from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT
 
 PLAN = """
 query Plan($id: ID!) {
@@ -127,28 +127,33 @@ class Story:
         return url, Portal(simulator_url)
 
     def _set_up(self) -> tuple[str, str]:
-        """The tenant's id in the API, and a token for it."""
-        workspace = f"Demo of {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
-        user = f"demo-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
-        made = {"--workspace": workspace}
+        """The tenant's id in the API, and a token of the workspace's owner."""
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        workspace, user, application = f"Demo of {now}", f"demo {now}", "Demo application"
+        of_workspace = ("--workspace", workspace)
         self._atlas("workspace", "create", workspace)
         self._atlas("user", "create", user)
-        self._atlas("membership", "create", **made, **{"--user": user, "--role": "owner"})
+        self._atlas("membership", "create", *of_workspace, "--user", user, "--role", "owner")
+        tenant = self._atlas(
+            *("tenant", "create", DEMO_TENANT.name, *of_workspace),
+            *("--entra-tenant-id", DEMO_TENANT.id, "--primary-domain", DEMO_TENANT.domain),
+        )
         self._atlas(
-            "tenant", "create", DEMO_TENANT.name,
-            **made, **{"--entra-tenant-id": DEMO_TENANT.id, "--primary-domain": DEMO_TENANT.domain},
-        )  # fmt: skip
+            *("credential", "create", application, *of_workspace, "--kind", "secret"),
+            *("--from-env", "DEMO_CLIENT_SECRET"),
+            env={"DEMO_CLIENT_SECRET": CLIENT_SECRET},
+        )
         self._atlas(
-            "credential", "create", "The demo's application",
-            **made, **{"--kind": "secret", "--from-env": "DEMO_SECRET"}, env={"DEMO_SECRET": CLIENT_SECRET},
-        )  # fmt: skip
-        return "", ""
+            *("provider", "create", "--tenant", tenant["id"], "--cloud", "simulator"),
+            *("--client-id", CLIENT_ID, "--credential", application, "--enable-writes"),
+        )
+        token = self._atlas("token", "create", "--user", user, "--name", "demo", "--days", "1")
+        return str(tenant["id"]), str(token["token"])
 
-    def _atlas(self, *arguments: str, env: Mapping[str, str] | None = None, **options: str) -> Any:
+    def _atlas(self, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run `atlas ...` as a person would, and give what it prints as JSON."""
-        flat = [part for option in options.items() for part in option]
         result = subprocess.run(  # noqa: S603 # our own interpreter, our own command
-            [sys.executable, "-m", "atlas_gql.cli", *arguments, *flat, "--json"],
+            [sys.executable, "-m", "atlas_gql.cli", *arguments, "--json"],
             env={**os.environ, **self._env, **(env or {})},
             capture_output=True,
             text=True,
@@ -156,8 +161,9 @@ class Story:
             check=False,
         )
         if result.returncode != 0:
-            raise ConfigurationError(f"`atlas {' '.join(arguments)}` failed: {result.stderr.strip()}")
-        return json.loads(result.stdout)
+            raise ConfigurationError(f"`atlas {' '.join(arguments[:2])}` failed: {result.stderr.strip()}")
+        made: dict[str, Any] = json.loads(result.stdout)
+        return made
 
     def _run(self, api: Api, mutation: str, given: dict[str, Any]) -> dict[str, Any]:
         """Start an operation, show its progress, and give its run, which must succeed."""

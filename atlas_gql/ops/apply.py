@@ -22,6 +22,7 @@ from atlas_gql.graph import GraphClient, Intent, Policy, contract_of, write_assi
 from atlas_gql.ops import backups, items
 from atlas_gql.ops.control import RunCancelled
 from atlas_gql.ops.failures import classify
+from atlas_gql.ops.graph import release_if_long
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.restores import RunRestores
@@ -80,6 +81,7 @@ class RestoreWriter(RunRestores):
                 justification=justification,
             )
         except OperationFailure as exc:
+            release_if_long(exc)
             await self._record(_failed(write, exc, claim.type))
         else:
             await self._record(

@@ -3,66 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.errors import OperationFailure
-from atlas_gql.graph import Filter, GraphClient, Group, Policy, PolicyContract
+from atlas_gql.graph import GraphClient
 from atlas_gql.ops import items
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.backups import RunBackups
 from atlas_gql.ops.failures import classify
+from atlas_gql.ops.graph import ReadOnlyGraph
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.plugins.api import Run, Tenant
-from atlas_gql.reasons import ReasonCode
 
 Result = TypeVar("Result")
 Thing = TypeVar("Thing")
-
-
-class ReadOnlyGraph:
-    """A tenant's Graph client without the ways to write assignments: those go through `restores.apply`."""
-
-    def __init__(self, client: GraphClient) -> None:
-        self._client = client
-
-    def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:
-        return self._client.policies(contract)
-
-    async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
-        return await self._client.policy(contract, policy_id)
-
-    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
-        return await self._client.groups(ids)
-
-    async def groups_named(self, names: Collection[str]) -> dict[str, list[Group]]:
-        return await self._client.groups_named(names)
-
-    async def filters(self) -> list[Filter]:
-        return await self._client.filters()
-
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        return await self._client.get(path, params)
-
-    def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
-        return self._client.pages(path, params)
-
-    async def assign(self, *_: Any, **__: Any) -> NoReturn:
-        raise OperationFailure(
-            "Assignments are written through the restore run only.",
-            reason=ReasonCode.UNSUPPORTED,
-            code="write_refused",
-        )
-
-    add_assignment = delete_assignment = assign
-
-    async def aclose(self) -> None:
-        """Nothing: the client belongs to the process."""
 
 
 class Context:

@@ -19,7 +19,7 @@ from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import run_items
-from atlas_gql.ops.control import LeaseLost, RunCancelled
+from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.leases import NOTIFY, Claim, fence
 
@@ -156,7 +156,9 @@ async def open_intents(database: Database, run_id: UUID) -> dict[str, Any]:
 
 
 def stop_if_cancelled(claim: Claim) -> None:
-    """Raises RunCancelled or LeaseLost when the run should go no further."""
+    """Raises RunCancelled, RunReleased or LeaseLost when the run should go no further here."""
+    if claim.released:
+        raise RunReleased
     if claim.cancelled:
         raise RunCancelled
     if not claim.holds():

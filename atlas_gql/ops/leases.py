@@ -42,6 +42,8 @@ class Claim:
     """On the boot clock; past it, no write may happen, even if the database cannot be asked."""
     lost: bool = False
     cancelled: bool = False
+    released: bool = False
+    """The worker is stopping and wants the run back in the queue at its next step."""
 
     def holds(self) -> bool:
         return not self.lost and boot_clock() < self.deadline

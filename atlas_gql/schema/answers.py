@@ -1,4 +1,4 @@
-"""Errors as clients see them: ours with their codes, everything else as "Internal error." and nothing more."""
+"""Errors as clients see them: ours with their codes, everything else as "Internal error."."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from atlas_gql.db.database import Row
 from atlas_gql.errors import BadUserInput
 from atlas_gql.schema import cursors
 from atlas_gql.schema.context import Context, Info
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.lookahead import selected
 from atlas_gql.schema.rows import RowMap
 
@@ -56,11 +57,11 @@ class Connection(Generic[T]):
     cursor_of: strawberry.Private[Callable[[Row], str]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
-    @strawberry.field(description="The page's elements with their cursors, in order.")
+    @resolved("The page's elements with their cursors, in order.")
     def edges(self) -> list[Edge[T]]:
         return [Edge(cursor=self.cursor_of(node), node=node) for node in self.nodes]
 
-    @strawberry.field(description="How many elements the whole list has; counted only when asked for.")
+    @resolved("How many elements the whole list has; counted only when asked for.")
     async def total_count(self) -> int | None:
         return await self.count()
 

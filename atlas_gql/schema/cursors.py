@@ -6,7 +6,6 @@ hand, is refused instead of giving a page that means nothing.
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,12 +26,18 @@ def encode(order: str, keys: Sequence[Any]) -> str:
 def decode(value: str, order: str, types: Sequence[type]) -> tuple[Any, ...]:
     """The sort keys in a cursor of this order. Raises BadUserInput for anything else."""
     try:
-        found = orjson.loads(urlsafe_b64decode(value))
-        if not isinstance(found, list) or found[:1] != [order] or len(found) != len(types) + 1:
-            raise ValueError("of another order")
-        return tuple(_read(key, wanted) for key, wanted in zip(found[1:], types, strict=True))
-    except (binascii.Error, ValueError):
+        keys = _keys(value, order)
+        return tuple(_read(key, wanted) for key, wanted in zip(keys, types, strict=True))
+    except ValueError:
         raise BadUserInput("`after` is not a cursor of this list.", "after") from None
+
+
+def _keys(value: str, order: str) -> list[Any]:
+    """The raw keys in a cursor. Raises ValueError for what is none, and for one of another order."""
+    found = orjson.loads(urlsafe_b64decode(value))
+    if not isinstance(found, list) or found[:1] != [order]:
+        raise ValueError("not of this order")
+    return found[1:]
 
 
 def _read(key: Any, wanted: type) -> Any:

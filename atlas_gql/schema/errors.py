@@ -123,7 +123,8 @@ def _shown(hint: Any, where: str) -> Any:
     if hint is UUID:
         return strawberry.ID
     if get_origin(hint) in (list, tuple):
-        return list[_shown(get_args(hint)[0], where)]  # type: ignore[misc] # a type made at run time
+        element: Any = _shown(get_args(hint)[0], where)
+        return list[element]
     if get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
         (inner,) = (argument for argument in get_args(hint) if argument is not type(None))
         return Optional[_shown(inner, where)]  # noqa: UP045 # a value

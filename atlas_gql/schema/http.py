@@ -66,7 +66,7 @@ class _GraphQLApp:
         except Refused as exc:
             body = answers.refusal(exc.message, BadUserInput.code, request_id)
             return _json(body, exc.status, request_id, headers=exc.headers)
-        except Exception as exc:  # noqa: BLE001 # the last resort: logged there, and told to nobody
+        except Exception as exc:  # the last resort: logged there, and told to nobody
             return _json(answers.of_unexpected(exc, request_id), 500, request_id)
 
     async def _actor(self, request: Request) -> Actor:

@@ -1,7 +1,7 @@
 """GraphQL inputs made from the dataclasses that operations declare.
 
-A field is `str`, `int`, `float`, `bool`, a `UUID` with a `Ref`, a `StrEnum`, another frozen dataclass, a tuple
-or list of those, or one of them or None. The plugin's own classes are read and never changed.
+A field is `str`, `int`, `float`, `bool`, a `UUID` with a `Ref`, a `StrEnum`, another frozen dataclass, a
+tuple or list of those, or one of them or None. The plugin's own classes are read and never changed.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ class InputTypes:
 
 
 _KEY = (
-    f"Up to {LONGEST_KEY} characters of your choice, one for each thing you want done: a repeated request with"
-    " the same key and input gives the same run, and starts nothing."
+    f"Up to {LONGEST_KEY} characters of your choice, one for each thing you want done: a repeated request"
+    " with the same key and input gives the same run, and starts nothing."
 )
 
 
@@ -186,7 +186,7 @@ def _reference(hint: Any, ref: Ref | None, place: str) -> Converted | None:
 
 
 def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tuple[Any, Any]:
-    """The GraphQL field's annotation and declaration, with the dataclass's default where GraphQL can say it."""
+    """The GraphQL field's annotation and declaration, with the default where GraphQL can say it."""
     doc = _metadata(hint, Doc)
     description = doc.text if doc else f"{field.name.replace('_', ' ').capitalize()}."
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
@@ -222,7 +222,7 @@ def _optional(hint: Any) -> Any:
 
 def _enum(enum: type[StrEnum]) -> Converted:
     # A copy: what Strawberry attaches to an enum must not reach the plugin's.
-    copy = StrEnum(enum.__name__, {member.name: member.value for member in enum})
+    copy: Any = StrEnum(enum.__name__, {member.name: member.value for member in enum})  # type: ignore[misc] # named at run time
     texts = {member.value: vars(member).get("__doc__") or _words(member.name) for member in enum}
     return Converted(described(_sentence(enum), texts)(copy), lambda value, _: enum(value))
 

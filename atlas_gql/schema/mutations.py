@@ -6,7 +6,7 @@ The order of checks is that of the whole API: who asks, what is within reach (NO
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Optional, Union
 
 import strawberry
@@ -29,8 +29,9 @@ from atlas_gql.plugins.api import Operation, Ref
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.errors import ErrorTypes
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.inputs import InputTypes, check_key
-from atlas_gql.schema.maps import KINDS, OPERATION_RUN
+from atlas_gql.schema.maps import KINDS, OPERATION_RUN, WORKSPACE
 from atlas_gql.schema.permissions import Guard, Permission, held, looked_up, place_of
 from atlas_gql.schema.types.runs import OperationRun
 
@@ -50,7 +51,7 @@ class StartRunPayload:
         description="Whether the run was there before: it is active, or has the same idempotency key."
     )
 
-    @strawberry.field(description="The run, queued or further.")
+    @resolved("The run, queued or further.")
     async def run(self, info: Info) -> OperationRun:
         row: OperationRun = await looked_up(info, OPERATION_RUN, self.run_id)
         return row
@@ -60,7 +61,7 @@ class StartRunPayload:
 class CancelRunPayload:
     run_id: strawberry.Private[Any]
 
-    @strawberry.field(description="The run; it ends between two of its items.")
+    @resolved("The run; it ends between two of its items.")
     async def run(self, info: Info) -> OperationRun:
         row: OperationRun = await looked_up(info, OPERATION_RUN, self.run_id)
         return row
@@ -104,8 +105,8 @@ class Allowed(Permission):
         self._target = target
         self._of = of
 
-    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
-        given = kwargs["input"]
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        given = arguments["input"]
         place = await self._target.place(info, given)
         if self._of is not None:
             if self._of.uuid(given) is None:
@@ -197,7 +198,7 @@ def cancel_field(errors: ErrorTypes) -> StrawberryField:
     )
 
 
-def _target(operation: Operation[Any], refs: dict[str, Ref] | Any) -> Target:
+def _target(operation: Operation[Any], refs: Mapping[str, Ref]) -> Target:
     field = operation.target.field
     if field is None:
         return Target("Tenant", "tenant_id")
@@ -208,11 +209,11 @@ def _target(operation: Operation[Any], refs: dict[str, Ref] | Any) -> Target:
     return Target(refs[field].kind, field)
 
 
-def _guards(operation: Operation[Any], target: Target, refs: dict[str, Ref] | Any) -> list[Allowed]:
+def _guards(operation: Operation[Any], target: Target, refs: Mapping[str, Ref]) -> list[Allowed]:
     guards = [Allowed(operation.mutation, operation.capability, target)]
     for field, ref in refs.items():
         rows = KINDS.get(ref.kind)
-        if rows is None or "tenant_id" not in rows.table.c and ref.kind != "Tenant":
+        if rows is None or rows is WORKSPACE:
             raise ConfigurationError(f"{operation.type}: no Ref can name a {ref.kind}, as {field} does.")
         if field != target.field or ref.capability != operation.capability:
             guards.append(Allowed(operation.mutation, ref.capability, target, of=Target(ref.kind, field)))

@@ -1,8 +1,8 @@
 """Who may see a field or run a mutation: the only place that decides it.
 
 Every guard is a permission class in a `Guard`, which prints `@requires` into the schema and says in the
-field's description what it takes. A guard answers in two steps: what is out of the actor's reach is NOT_FOUND,
-exactly as if it were not there; what is within reach and not allowed is FORBIDDEN.
+field's description what it takes. A guard answers in two steps: what is out of the actor's reach is
+NOT_FOUND, exactly as if it were not there; what is within reach and not allowed is FORBIDDEN.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class HasCapability(Permission):
         self._tenant = tenant
         self._when = when
 
-    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+    def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
         if self._when and getattr(source, self._when[0]) != self._when[1]:
             return True
         actor = info.context.actor
@@ -163,7 +163,7 @@ class HasCapabilitySomewhere(Permission):
     def __init__(self, capability: str) -> None:
         self.capability = str(capability)
 
-    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+    def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
         actor = info.context.actor
         everywhere = actor.in_workspace(source.workspace_id)
         if everywhere is None:
@@ -179,32 +179,32 @@ class ReachesTenant(Permission):
     def __init__(self, attribute: str) -> None:
         self._attribute = attribute
 
-    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
+    def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
         tenant_id = getattr(source, self._attribute)
         return info.context.actor.in_tenant(source.workspace_id, tenant_id) is not None
 
 
 class CanSeeWorkspace(Permission):
-    """The root field `workspace(id)`: the actor is a member. Costs nothing, so absent and foreign are alike."""
+    """The root field `workspace(id)`: the actor is a member. Absent and foreign cost the same: nothing."""
 
-    def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
-        workspace_id = ids.decode(kwargs["id"], kind="Workspace", argument="id")
+    def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        workspace_id = ids.decode(arguments["id"], kind="Workspace", argument="id")
         return info.context.actor.in_workspace(workspace_id) is not None
 
 
 class CanSeeTenant(Permission):
     """The root field `tenant(id)`: the tenant is within reach. Absent and foreign cost one statement each."""
 
-    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
-        row = await looked_up(info, TENANT, ids.decode(kwargs["id"], kind="Tenant", argument="id"))
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        row = await looked_up(info, TENANT, ids.decode(arguments["id"], kind="Tenant", argument="id"))
         return row is not None and visible(info.context.actor, row, TENANT)
 
 
 class CanSeeNode(Permission):
     """The root field `node(id)`: the thing is within reach, and its kind's capability is held there."""
 
-    async def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
-        found = ids.parse(kwargs["id"])
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        found = ids.parse(arguments["id"])
         rows = KINDS.get(found.kind) if found else None
         if found is None or rows is None:
             return False

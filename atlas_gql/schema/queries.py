@@ -8,8 +8,9 @@ import strawberry
 
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.maps import KINDS, TENANT, WORKSPACE
-from atlas_gql.schema.permissions import CanSeeNode, CanSeeTenant, CanSeeWorkspace, Guard, looked_up
+from atlas_gql.schema.permissions import CanSeeNode, CanSeeTenant, CanSeeWorkspace, looked_up
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.operations import OperationType
 from atlas_gql.schema.types.tenants import Tenant
@@ -18,15 +19,12 @@ from atlas_gql.schema.types.workspaces import Viewer, Workspace
 
 @strawberry.type(description="What can be asked. Nothing here ever calls Microsoft.")
 class Query:
-    @strawberry.field(description="You: the user behind the token of this request.")
+    @resolved("You: the user behind the token of this request.")
     def viewer(self, info: Info) -> Viewer:
         actor = info.context.actor
         return Viewer(uuid=str(actor.user_id), name=actor.name)
 
-    @strawberry.field(
-        description="The workspace with this id. NOT_FOUND unless you are a member of it.",
-        extensions=[Guard(CanSeeWorkspace())],
-    )
+    @resolved("The workspace with this id. NOT_FOUND unless you are a member of it.", CanSeeWorkspace())
     async def workspace(
         self,
         info: Info,
@@ -36,10 +34,7 @@ class Query:
         row: Workspace | None = await looked_up(info, WORKSPACE, uuid)
         return row
 
-    @strawberry.field(
-        description="The tenant with this id. NOT_FOUND unless you have any right on it.",
-        extensions=[Guard(CanSeeTenant())],
-    )
+    @resolved("The tenant with this id. NOT_FOUND unless you have any right on it.", CanSeeTenant())
     async def tenant(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The tenant's id.")]
     ) -> Tenant | None:
@@ -47,18 +42,15 @@ class Query:
         row: Tenant | None = await looked_up(info, TENANT, uuid)
         return row
 
-    @strawberry.field(
-        description="The thing with this id; null if there is none that you may see.",
-        extensions=[Guard(CanSeeNode(), silently=True)],
-    )
+    @resolved("The thing with this id; null if there is none that you may see.", CanSeeNode(), silently=True)
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Any thing's id.")]
     ) -> Node | None:
         found = ids.parse(id)
-        row: Any = await looked_up(info, KINDS[found.kind], found.uuid) if found else None
+        row: Node | None = await looked_up(info, KINDS[found.kind], found.uuid) if found else None
         return row
 
-    @strawberry.field(description="The operations that can be started here, by type.")
+    @resolved("The operations that can be started here, by type.")
     def operation_types(self, info: Info) -> list[OperationType]:
         operations = info.context.engine.operations
         return [operations[name] for name in sorted(operations)]  # type: ignore[misc] # read as they are

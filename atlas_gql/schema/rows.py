@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -55,7 +55,7 @@ class RowMap:
         return [self.columns[name].label(name) for name in names]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(rows: RowMap) -> Mapping[str, tuple[str, ...]]:
     return {**{to_camel_case(name): (name,) for name in rows.columns}, "id": ("uuid",), **rows.reads}
 
@@ -82,7 +82,7 @@ def row_map(
 @lru_cache(maxsize=512)
 def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
     # The kind goes with the row, for the sake of fields that give any kind of thing.
-    kind = literal_column(f"'{rows.kind}'").label("kind_")
+    kind: ColumnElement[str] = literal_column(f"'{rows.kind}'").label("kind_")
     return select(*rows.selection(names), kind).where(
         rows.table.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
     )

@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.nodes import Node
@@ -35,11 +36,11 @@ class AuditEntry(Node):
     resource_kind: strawberry.Private[str | None]
     resource_id: strawberry.Private[str | None]
 
-    @strawberry.field(description="Who did it.")
+    @resolved("Who did it.")
     def actor(self) -> Actor:
         return Actor(kind=self.actor_kind, name=self.actor_name)
 
-    @strawberry.field(description="What it was done to.")
+    @resolved("What it was done to.")
     def resource(self) -> AuditResource | None:
         return AuditResource(kind=self.resource_kind, id=self.resource_id) if self.resource_kind else None
 

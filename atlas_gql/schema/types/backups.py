@@ -15,9 +15,10 @@ from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import AssignmentsState, BackupOrigin, BackupState
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import containing, given
 from atlas_gql.schema.maps import OPERATION_RUN
-from atlas_gql.schema.permissions import Guard, HasCapability, looked_up
+from atlas_gql.schema.permissions import HasCapability, looked_up
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.runs import OperationRun
 
@@ -37,25 +38,19 @@ class BackupItem(Node):
     reason: strawberry.Private[ReasonCode | None]
     content: strawberry.Private[Mapping[str, Any] | None]
 
-    @strawberry.field(description="Why its assignments are not known.")
+    @resolved("Why its assignments are not known.")
     def reason_code(self) -> ReasonCode | None:
         return self.reason
 
-    @strawberry.field(
-        description="Its assignments, each as Microsoft Graph gave it; null when they are not known."
-    )
+    @resolved("Its assignments, each as Microsoft Graph gave it; null when they are not known.")
     def assignments(self) -> list[JSON] | None:
         return None if self.content is None else self.content.get("assignments", [])
 
-    @strawberry.field(
-        description="The groups that its assignments name, by id: `name`, `kind`, `rule`, `orphaned`."
-    )
+    @resolved("The groups that its assignments name, by id: `name`, `kind`, `rule`, `orphaned`.")
     def groups(self) -> JSON | None:
         return None if self.content is None else self.content.get("groups", {})
 
-    @strawberry.field(
-        description="The filters that its assignments name, by id: `name`, `platform`, `rule`, `orphaned`."
-    )
+    @resolved("The filters that its assignments name, by id: `name`, `platform`, `rule`, `orphaned`.")
     def filters(self) -> JSON | None:
         return None if self.content is None else self.content.get("filters", {})
 
@@ -88,18 +83,12 @@ class BackupSet(Node):
     completed_at: datetime | None = strawberry.field(description="When it was complete.")
     run_id: strawberry.Private[Any]
 
-    @strawberry.field(
-        description="The run that made it; null once that is no longer kept.",
-        extensions=[Guard(HasCapability(Capability.RUNS_VIEW))],
-    )
+    @resolved("The run that made it; null once that is no longer kept.", HasCapability(Capability.RUNS_VIEW))
     async def run(self, info: Info) -> OperationRun | None:
         row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
-    @strawberry.field(
-        description="Its policies, in the order they were captured.",
-        extensions=[Guard(HasCapability(Capability.BACKUPS_VIEW))],
-    )
+    @resolved("Its policies, in the order they were captured.", HasCapability(Capability.BACKUPS_VIEW))
     async def items(
         self,
         info: Info,

@@ -8,6 +8,7 @@ import strawberry
 
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
+from atlas_gql.schema.fields import resolved
 
 
 @strawberry.interface(description="A thing with an id.")
@@ -19,7 +20,7 @@ class Node:
     workspace_id: strawberry.Private[Any] = None
     tenant_id: strawberry.Private[Any] = None
 
-    @strawberry.field(description="An opaque id, unique among all things; `node` takes it.")
+    @resolved("An opaque id, unique among all things; `node` takes it.")
     def id(self, info: Info) -> strawberry.ID:
         return ids.encode(info._raw_info.parent_type.name, self.uuid)
 

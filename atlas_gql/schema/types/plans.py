@@ -1,4 +1,4 @@
-"""What a restore's plan says: changes, warnings, mappings, counts; read from the JSON that planning stored."""
+"""What a restore's plan says: changes, warnings, mappings, counts; read from the JSON stored."""
 
 from __future__ import annotations
 

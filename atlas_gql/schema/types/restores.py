@@ -13,9 +13,10 @@ from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import RestoreAction, RestoreMode, RestoreState
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.maps import BACKUP_SET, TENANT
-from atlas_gql.schema.permissions import Guard, HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
 from atlas_gql.schema.types import plans
 from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
@@ -42,11 +43,11 @@ class RestoreItem(Node):
     blocked_reason: ReasonCode | None = strawberry.field(description="Why nothing is written for it.")
     blocked_message: str | None = strawberry.field(description="The same, for people.")
 
-    @strawberry.field(description="What is done to its assignments, one by one.")
+    @resolved("What is done to its assignments, one by one.")
     def changes(self) -> list[AssignmentChange]:
         return plans.changes(self.changes)  # type: ignore[arg-type] # the row's column of that name
 
-    @strawberry.field(description="What must be acknowledged about it.")
+    @resolved("What must be acknowledged about it.")
     def warnings(self) -> list[RestoreWarning]:
         return plans.warnings(self.warnings)  # type: ignore[arg-type] # the row's column of that name
 
@@ -90,9 +91,10 @@ class RestoreRun(Node):
     source_tenant_id: strawberry.Private[Any]
     backup_set_id: strawberry.Private[Any]
 
-    @strawberry.field(
-        description="The tenant that the backup is of; null for who has no rights there.",
-        extensions=[Guard(ReachesTenant("source_tenant_id"), silently=True)],
+    @resolved(
+        "The tenant that the backup is of; null for who has no rights there.",
+        ReachesTenant("source_tenant_id"),
+        silently=True,
     )
     async def source_tenant(
         self, info: Info
@@ -100,36 +102,29 @@ class RestoreRun(Node):
         row: Tenant | None = await looked_up(info, TENANT, self.source_tenant_id)
         return row
 
-    @strawberry.field(
-        description="The backup that it restores; null for who has no rights on the tenant it is of.",
-        extensions=[
-            Guard(
-                HasCapability(Capability.BACKUPS_VIEW, tenant="source_tenant_id", on="sourceTenant"),
-                silently=True,
-            )
-        ],
+    @resolved(
+        "The backup that it restores; null for who has no rights on the tenant it is of.",
+        HasCapability(Capability.BACKUPS_VIEW, tenant="source_tenant_id", on="sourceTenant"),
+        silently=True,
     )
     async def backup_set(self, info: Info) -> BackupSet | None:
         row: BackupSet | None = await looked_up(info, BACKUP_SET, self.backup_set_id)
         return row
 
-    @strawberry.field(description="The plan in numbers; null while it is being computed.")
+    @resolved("The plan in numbers; null while it is being computed.")
     def summary(self) -> RestoreSummary | None:
         stored: Any = self.summary  # the row's column of that name
         return plans.summary(stored) if stored else None
 
-    @strawberry.field(description="What must be acknowledged to execute the plan, in its order.")
+    @resolved("What must be acknowledged to execute the plan, in its order.")
     def warnings(self) -> list[RestoreWarning]:
         return plans.warnings(self.warnings)  # type: ignore[arg-type] # the row's column of that name
 
-    @strawberry.field(description="How groups and filters of the backup are found in the target tenant.")
+    @resolved("How groups and filters of the backup are found in the target tenant.")
     def mappings(self) -> list[RestoreMapping]:
         return plans.mappings(self.mappings)  # type: ignore[arg-type] # the row's column of that name
 
-    @strawberry.field(
-        description="The plan, policy by policy, in order.",
-        extensions=[Guard(HasCapability(Capability.BACKUPS_VIEW))],
-    )
+    @resolved("The plan, policy by policy, in order.", HasCapability(Capability.BACKUPS_VIEW))
     async def items(
         self,
         info: Info,
@@ -142,10 +137,7 @@ class RestoreRun(Node):
         where = filter.where() if filter else None
         return await lists.RESTORE_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
 
-    @strawberry.field(
-        description="The runs that planned and executed it, the newest first.",
-        extensions=[Guard(HasCapability(Capability.RUNS_VIEW))],
-    )
+    @resolved("The runs that planned and executed it, the newest first.", HasCapability(Capability.RUNS_VIEW))
     async def runs(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[OperationRun] | None:

@@ -13,18 +13,17 @@ from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First, check_first
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import OperationRunOrderField, OrderDirection, RunItemState, RunOutcome, RunStatus
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.lookahead import selected
 from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS, TENANT
-from atlas_gql.schema.permissions import Guard, HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
 
 if TYPE_CHECKING:
     from atlas_gql.schema.types.tenants import Tenant
-
-_RUNS = Guard(HasCapability(Capability.RUNS_VIEW))
 
 
 @strawberry.type(description="How far a run is. `processed` and `failed` add up to `total` at the end.")
@@ -67,7 +66,7 @@ class RunItem(Node):
     created_at: datetime = strawberry.field(description="When it was begun.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
 
-    @strawberry.field(description="Why it failed or was left out.")
+    @resolved("Why it failed or was left out.")
     def failure(self) -> Failure | None:
         return _failure_of_item(self)
 
@@ -106,16 +105,16 @@ class OperationRun(Node):
     subject_id: strawberry.Private[Any]
     retry_of_id: strawberry.Private[Any]
 
-    @strawberry.field(description="How far it is.")
+    @resolved("How far it is.")
     def counters(self) -> RunCounters:
         return self  # type: ignore[return-value] # the row has the counters' columns
 
-    @strawberry.field(description="Who started it.")
+    @resolved("Who started it.")
     def initiator(self) -> Actor:
         return Actor(kind=self.initiator_kind, name=self.initiator_name)
 
-    @strawberry.field(
-        description="Why it failed, then why its first items failed, in their order.", extensions=[_RUNS]
+    @resolved(
+        "Why it failed, then why its first items failed, in their order.", HasCapability(Capability.RUNS_VIEW)
     )
     async def failures(
         self,
@@ -142,16 +141,9 @@ class OperationRun(Node):
         )
         return [whole, *items]
 
-    @strawberry.field(
-        description="The thing that it works on.",
-        extensions=[
-            Guard(
-                *(
-                    HasCapability(KINDS[kind].capability or "", when=("subject_kind", kind))
-                    for kind in SUBJECTS
-                )
-            )
-        ],
+    @resolved(
+        "The thing that it works on.",
+        *(HasCapability(KINDS[kind].capability or "", when=("subject_kind", kind)) for kind in SUBJECTS),
     )
     async def subject(self, info: Info) -> Node | None:
         if self.subject_kind not in SUBJECTS or self.subject_id is None:
@@ -160,21 +152,21 @@ class OperationRun(Node):
         # It may be gone; and what is another tenant's is never shown through this run.
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
-    @strawberry.field(description="The tenant it belongs to.", extensions=[Guard(ReachesTenant("tenant_id"))])
+    @resolved("The tenant it belongs to.", ReachesTenant("tenant_id"))
     async def tenant(
         self, info: Info
     ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
         row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
         return row
 
-    @strawberry.field(description="The run that it repeats for what failed there.", extensions=[_RUNS])
+    @resolved("The run that it repeats for what failed there.", HasCapability(Capability.RUNS_VIEW))
     async def retry_of(self, info: Info) -> OperationRun | None:
         if self.retry_of_id is None:
             return None
         row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.retry_of_id)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
-    @strawberry.field(description="Its items, in the order they were begun.", extensions=[_RUNS])
+    @resolved("Its items, in the order they were begun.", HasCapability(Capability.RUNS_VIEW))
     async def items(
         self,
         info: Info,
@@ -187,10 +179,7 @@ class OperationRun(Node):
         where = filter.where() if filter else None
         return await lists.RUN_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
 
-    @strawberry.field(
-        description="What it left in the audit trail, the newest first.",
-        extensions=[Guard(HasCapability(Capability.AUDIT_VIEW))],
-    )
+    @resolved("What it left in the audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))
     async def audit_entries(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[AuditEntry] | None:

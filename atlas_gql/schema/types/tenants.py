@@ -12,8 +12,9 @@ from atlas_gql.access.capabilities import Capability
 from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
+from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.maps import WORKSPACE
-from atlas_gql.schema.permissions import Guard, HasCapability, looked_up
+from atlas_gql.schema.permissions import HasCapability, looked_up
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
 from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
@@ -39,21 +40,18 @@ class Tenant(Node):
         description="When it was archived; it can be read still, and nothing else."
     )
 
-    @strawberry.field(description="What you may do here, sorted.")
+    @resolved("What you may do here, sorted.")
     def viewer_capabilities(self, info: Info) -> list[str]:
         return sorted(info.context.actor.in_tenant(self.workspace_id, self.tenant_id) or NOTHING)
 
-    @strawberry.field(description="The workspace that it belongs to.")
+    @resolved("The workspace that it belongs to.")
     async def workspace(
         self, info: Info
     ) -> Annotated[Workspace, strawberry.lazy("atlas_gql.schema.types.workspaces")] | None:
         row: Workspace | None = await looked_up(info, WORKSPACE, self.workspace_id)
         return row
 
-    @strawberry.field(
-        description="Its runs, the newest first.",
-        extensions=[Guard(HasCapability(Capability.RUNS_VIEW))],
-    )
+    @resolved("Its runs, the newest first.", HasCapability(Capability.RUNS_VIEW))
     async def runs(
         self,
         info: Info,
@@ -66,20 +64,14 @@ class Tenant(Node):
             info, self.uuid, first=first, after=after, **arguments(filter, order_by)
         )
 
-    @strawberry.field(
-        description="Its audit trail, the newest first.",
-        extensions=[Guard(HasCapability(Capability.AUDIT_VIEW))],
-    )
+    @resolved("Its audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))
     async def audit_entries(
         self, info: Info, first: First = 25, after: After = None, filter: AuditFilter = None
     ) -> Connection[AuditEntry] | None:
         where = filter.where() if filter else None
         return await lists.TENANT_AUDIT.page(info, self.uuid, first=first, after=after, where=where)
 
-    @strawberry.field(
-        description="Its policies as last observed, by name.",
-        extensions=[Guard(HasCapability(Capability.POLICIES_VIEW))],
-    )
+    @resolved("Its policies as last observed, by name.", HasCapability(Capability.POLICIES_VIEW))
     async def policies(
         self,
         info: Info,
@@ -92,19 +84,13 @@ class Tenant(Node):
         where = filter.where() if filter else None
         return await lists.POLICIES.page(info, self.uuid, first=first, after=after, where=where)
 
-    @strawberry.field(
-        description="Its backup sets, the newest first.",
-        extensions=[Guard(HasCapability(Capability.BACKUPS_VIEW))],
-    )
+    @resolved("Its backup sets, the newest first.", HasCapability(Capability.BACKUPS_VIEW))
     async def backup_sets(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[BackupSet] | None:
         return await lists.BACKUP_SETS.page(info, self.uuid, first=first, after=after)
 
-    @strawberry.field(
-        description="The restores into it, the newest first.",
-        extensions=[Guard(HasCapability(Capability.BACKUPS_VIEW))],
-    )
+    @resolved("The restores into it, the newest first.", HasCapability(Capability.BACKUPS_VIEW))
     async def restore_runs(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[RestoreRun] | None:

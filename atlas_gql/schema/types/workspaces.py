@@ -11,7 +11,8 @@ from atlas_gql.access.capabilities import Capability
 from atlas_gql.schema import ids, lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
-from atlas_gql.schema.permissions import Guard, HasCapabilitySomewhere, granted
+from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.permissions import HasCapabilitySomewhere, granted
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
@@ -22,20 +23,18 @@ from atlas_gql.schema.types.tenants import AuditFilter, Tenant
 class Workspace(Node):
     name: str = strawberry.field(description="Its name.")
 
-    @strawberry.field(
-        description="What you may do in all of it, sorted; what you may do for a tenant, the tenant says."
-    )
+    @resolved("What you may do in all of it, sorted; what you may do for a tenant, the tenant says.")
     def viewer_capabilities(self, info: Info) -> list[str]:
         return sorted(info.context.actor.in_workspace(self.workspace_id) or NOTHING)
 
-    @strawberry.field(description="Its tenants that you have any right on, by name.")
+    @resolved("Its tenants that you have any right on, by name.")
     async def tenants(self, info: Info, first: First = 25, after: After = None) -> Connection[Tenant] | None:
         where = _within(info, self)
         return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
 
-    @strawberry.field(
-        description="The runs of its tenants, the newest first; of those tenants whose runs you may see.",
-        extensions=[Guard(HasCapabilitySomewhere(Capability.RUNS_VIEW))],
+    @resolved(
+        "The runs of its tenants, the newest first; of those tenants whose runs you may see.",
+        HasCapabilitySomewhere(Capability.RUNS_VIEW),
     )
     async def runs(
         self,
@@ -49,9 +48,9 @@ class Workspace(Node):
         asked["where"] |= _within(info, self, Capability.RUNS_VIEW)
         return await lists.WORKSPACE_RUNS.page(info, self.uuid, first=first, after=after, **asked)
 
-    @strawberry.field(
-        description="The audit trail of its tenants, and its own for who sees all of it; the newest first.",
-        extensions=[Guard(HasCapabilitySomewhere(Capability.AUDIT_VIEW))],
+    @resolved(
+        "The audit trail of its tenants, and its own for who sees all of it; the newest first.",
+        HasCapabilitySomewhere(Capability.AUDIT_VIEW),
     )
     async def audit_entries(
         self, info: Info, first: First = 25, after: After = None, filter: AuditFilter = None
@@ -71,11 +70,11 @@ class Viewer:
     uuid: str = strawberry.field(description="Your key, as the audit trail shows it.")
     name: str = strawberry.field(description="Your name.")
 
-    @strawberry.field(description="An opaque id.")
+    @resolved("An opaque id.")
     def id(self) -> strawberry.ID:
         return ids.encode("User", self.uuid)
 
-    @strawberry.field(description="The workspaces that you are a member of, by name.")
+    @resolved("The workspaces that you are a member of, by name.")
     async def workspaces(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Workspace] | None:

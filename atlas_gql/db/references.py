@@ -1,0 +1,24 @@
+"""Rows that another row is about to point to."""
+
+from __future__ import annotations
+
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import Select, Table, bindparam, select
+
+from atlas_gql.db.database import Row, Transaction
+from atlas_gql.errors import ValidationError
+
+
+async def existing(tx: Transaction, table: Table, row_id: UUID, *, field: str) -> Row:
+    """The table's row of this id. Raises ValidationError, naming the input's field, when there is none."""
+    row = await tx.one(_by_id(table), row_id=row_id)
+    if row is None:
+        raise ValidationError(f"There is no {table.name.removesuffix('s')} with this id.", field=field)
+    return row
+
+
+@cache
+def _by_id(table: Table) -> Select[tuple[object, ...]]:
+    return select(table).where(table.c.id == bindparam("row_id"))
