@@ -19,12 +19,12 @@ from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.finish import finish
+from atlas_gql.ops.leases import CRASHES_ALLOWED, after_crash
 from atlas_gql.plugins.api import Operation
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
 log = structlog.get_logger("atlas.dispatcher")
 
-CRASHES_ALLOWED = 3
 _now = func.clock_timestamp()
 
 # Fair: tenants with few running runs first, then each tenant's oldest. The interval grows with each ring.
@@ -56,9 +56,9 @@ _DUE = text(
     """
 )
 
-_EXPIRED = select(runs.c.id, runs.c.attempt, runs.c.crashes, runs.c.type, runs.c.cancel_requested_at).where(
-    runs.c.status == "running", runs.c.lease_until < _now
-)
+_EXPIRED = select(
+    runs.c.id, runs.c.attempt, after_crash.label("crashes"), runs.c.type, runs.c.cancel_requested_at
+).where(runs.c.status == "running", runs.c.lease_until < _now)
 
 _REQUEUE = (
     update(runs)
@@ -72,7 +72,7 @@ _REQUEUE = (
         status="queued",
         lease_until=None,
         worker=None,
-        crashes=runs.c.crashes + 1,
+        crashes=after_crash,
         dispatch_after=_now,
     )
 )
@@ -152,7 +152,7 @@ class Dispatcher:
                 self._database, run_id=row.id, attempt=row.attempt, cancelled=True, only_if_expired=True
             )
             return ended is not None
-        if row.crashes + 1 >= CRASHES_ALLOWED:
+        if row.crashes >= CRASHES_ALLOWED:
             return await self._end(row, ReasonCode.WORKER_LOST, from_status="running")
         async with self._database.scope(ENGINE).begin() as tx:
             taken = await tx.execute(_REQUEUE, run_id=row.id, at_attempt=row.attempt)

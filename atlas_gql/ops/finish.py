@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
 
 from atlas_gql import audit
 from atlas_gql.db.database import ENGINE, Database, Transaction
@@ -75,6 +75,22 @@ _CLOSE_PLAN = (
     .values(state="failed")
 )
 
+# The end of a run makes room in its tenant: whoever waits longest there is due now.
+_WAKE_NEXT = text(
+    """
+    UPDATE operation_runs SET dispatch_after = clock_timestamp()
+    WHERE id IN (
+        SELECT waiting.id FROM operation_runs AS waiting
+        JOIN tenants AS theirs ON theirs.id = waiting.tenant_id
+        JOIN tenants AS ours ON ours.entra_tenant_id = theirs.entra_tenant_id
+        WHERE ours.id = :tenant_id AND waiting.status = 'queued'
+            AND (waiting.not_before IS NULL OR waiting.not_before <= clock_timestamp())
+        ORDER BY waiting.created_at LIMIT 2
+        FOR UPDATE OF waiting SKIP LOCKED
+    )
+    """
+)
+
 
 async def finish(
     database: Database,
@@ -110,6 +126,7 @@ async def finish(
         await _close_subject(tx, row)
         if row.audit is not None:
             await _audit(tx, row)
+        await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id)
         await tx.fetch(NOTIFY, run_id_text=str(run_id))
         return row
 

@@ -58,6 +58,12 @@ def fence(claim_columns: Any = runs) -> ColumnElement[bool]:
     )
 
 
+CRASHES_ALLOWED = 3
+"""Crashes after which a run is held to be what kills its workers."""
+
+after_crash = case((runs.c.alone, runs.c.crashes + 1), else_=func.greatest(runs.c.crashes, 1))
+"""What `crashes` becomes: the first crash makes a run suspect, and only one it had alone says more."""
+
 _now = func.clock_timestamp()
 _lease = _now + bindparam("ttl")
 
@@ -66,6 +72,7 @@ _CANDIDATE = (
         runs.c.id,
         runs.c.tenant_id,
         runs.c.writes,
+        runs.c.crashes,
         tenants.c.entra_tenant_id,
         func.coalesce(providers.c.cloud, literal("none")).label("cloud"),
     )
@@ -101,14 +108,19 @@ _CLAIM = (
                 runs.c.status == "queued",
                 or_(runs.c.not_before.is_(None), runs.c.not_before <= _now),
             ),
-            and_(runs.c.status == "running", runs.c.lease_until < _now),
+            and_(
+                runs.c.status == "running",
+                runs.c.lease_until < _now,
+                after_crash < CRASHES_ALLOWED,
+            ),
         ),
     )
     .values(
         status="running",
         attempt=runs.c.attempt + 1,
         # A running run whose lease ran out is one that its worker lost.
-        crashes=runs.c.crashes + case((runs.c.status == "running", 1), else_=0),
+        crashes=case((runs.c.status == "running", after_crash), else_=runs.c.crashes),
+        alone=bindparam("is_alone"),
         lease_until=_lease,
         dispatch_after=None,
         not_before=None,
@@ -131,16 +143,22 @@ _RELEASE = (
 )
 
 
+class MustBeAlone(Exception):
+    """The run crashed before and is only carried by a process that carries nothing else."""
+
+
 async def claim(
-    database: Database, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int
+    database: Database, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int, alone: bool
 ) -> Claim | None:
     """Claim a run, or give None: it is gone, finished, held, not due, or its tenant is busy.
 
-    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes.
+    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes. `alone`
+    says whether this process carries nothing else; a run that crashed before wants that, else
+    MustBeAlone is raised.
     """
     deadline = boot_clock() + ttl.total_seconds()
     async with database.scope(ENGINE).begin() as tx:
-        row = await _claim(tx, run_id, worker=worker, ttl=ttl, tenant_limit=tenant_limit)
+        row = await _claim(tx, run_id, worker=worker, ttl=ttl, tenant_limit=tenant_limit, alone=alone)
     if row is None:
         return None
     return Claim(
@@ -155,11 +173,13 @@ async def claim(
 
 
 async def _claim(
-    tx: Transaction, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int
+    tx: Transaction, run_id: UUID, *, worker: str, ttl: timedelta, tenant_limit: int, alone: bool
 ) -> Any | None:
     candidate = await tx.one(_CANDIDATE, run_id=run_id)
     if candidate is None:
         return None
+    if candidate.crashes and not alone:
+        raise MustBeAlone
     # One at a time per real tenant, whichever workspaces hold it: the count below must not race.
     await tx.execute(_LOCK, key=f"{candidate.cloud}/{candidate.entra_tenant_id}")
     busy = await tx.one(
@@ -170,7 +190,7 @@ async def _claim(
     )
     if busy is not None and (busy.of_tenant >= tenant_limit or (candidate.writes and busy.writing)):
         return None
-    return await tx.one(_CLAIM, run_id=run_id, worker_name=worker, ttl=ttl)
+    return await tx.one(_CLAIM, run_id=run_id, worker_name=worker, ttl=ttl, is_alone=alone)
 
 
 async def release(database: Database, held: Claim, *, after: timedelta = timedelta()) -> bool:

@@ -27,7 +27,8 @@ from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased
 from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
-from atlas_gql.ops.leases import Claim, claim, release
+from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
+from atlas_gql.ops.room import Room
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
@@ -81,28 +82,47 @@ class Tracker:
         self._watch = watch
         self._limits = limits
         self._executor = executor
+        self._room = Room()
 
     async def carry(self, run_id: UUID) -> None:
         """Claim a run and carry it to its end; a run that cannot be claimed is left alone."""
-        limits = self._limits
-        held = await claim(
-            self._database,
-            run_id,
-            worker=limits.worker,
-            ttl=limits.lease,
-            tenant_limit=limits.per_tenant,
-        )
-        if held is None:
+        if not self._room.enter(run_id):
             return
-        self._watch.add(held)
+        try:
+            held = await self._claim(run_id)
+            if held is not None:
+                await self._carry_held(held)
+        finally:
+            self._room.leave(run_id)
+
+    async def _claim(self, run_id: UUID) -> Claim | None:
+        limits = self._limits
+        try:
+            held = await claim(
+                self._database,
+                run_id,
+                worker=limits.worker,
+                ttl=limits.lease,
+                tenant_limit=limits.per_tenant,
+                alone=self._room.is_alone(run_id),
+            )
+        except MustBeAlone:
+            self._room.reserve(run_id)
+            return None
+        if held is not None and held.row.crashes:
+            self._room.reserve(run_id)
+        return held
+
+    async def _carry_held(self, held: Claim) -> None:
         say = log.bind(
-            run=str(run_id),
+            run=str(held.run_id),
             operation=held.type,
             tenant=str(held.tenant_id),
             attempt=held.attempt,
             request=held.row.request_id,
         )
         say.info("run claimed")
+        self._watch.add(held)
         try:
             await self._carry(held, say)
         finally:

@@ -60,7 +60,7 @@ class ErrorTypes:
         error = next((cls for cls in type(raised).__mro__ if cls in allowed), None)
         if error is None:
             raise raised
-        values: dict[str, Any] = {name: getattr(raised, name) for name in _attributes(error)}
+        values: dict[str, Any] = {name: _plain(getattr(raised, name)) for name in _attributes(error)}
         if issubclass(error, ValidationError):
             values["field"] = to_camel_case(values["field"])
         if issubclass(error, WITH_RUN):
@@ -75,11 +75,12 @@ class ErrorTypes:
 def _make(error: type[DomainError]) -> type:
     namespace: dict[str, Any] = {"__module__": __name__}
     annotations: dict[str, Any] = {}
+    private: Any = strawberry.Private[Any]  # type: ignore[misc] # an alias, used as a value
     for name, (annotation, description) in _attributes(error).items():
         annotations[name] = annotation
         namespace[name] = strawberry.field(description=description)
     if issubclass(error, WITH_RUN):
-        annotations |= dict.fromkeys(("run_id", "workspace_id", "tenant_id"), strawberry.Private[Any])
+        annotations |= dict.fromkeys(("run_id", "workspace_id", "tenant_id"), private)
         namespace["run"] = _run_field()
     made = type(error.__name__, (Error,), {**namespace, "__annotations__": annotations})
     return strawberry.type(made, description=" ".join((error.__doc__ or "").split()))
@@ -121,7 +122,7 @@ def _shown(hint: Any, where: str) -> Any:
     if hint in (str, int, float, bool):
         return hint
     if hint is UUID:
-        return strawberry.ID
+        return str
     if get_origin(hint) in (list, tuple):
         element: Any = _shown(get_args(hint)[0], where)
         return list[element]
@@ -129,6 +130,12 @@ def _shown(hint: Any, where: str) -> Any:
         (inner,) = (argument for argument in get_args(hint) if argument is not type(None))
         return Optional[_shown(inner, where)]  # noqa: UP045 # a value
     raise ConfigurationError(f"{where} has a type that GraphQL cannot show.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _path(error: type) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, Uuid, cast, func, literal_column, null, select
+from sqlalchemy import Text, Uuid, cast, false, func, literal_column, null, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql.access.capabilities import Capability
@@ -118,19 +118,15 @@ BACKUP_ITEM = row_map(
 )
 
 # A restore run's warnings are those of its items, in the plan's order.
-_WARNING = func.jsonb_array_elements(restore_items.c.warnings).table_valued(
-    "value", with_ordinality="n", name="warning"
+_WARNING = (
+    func.jsonb_array_elements(restore_items.c.warnings)
+    .table_valued("value", with_ordinality="n")
+    .render_derived(name="warning")
 )
+_IN_ORDER = aggregate_order_by(_WARNING.c.value, restore_items.c.position, _WARNING.c.n)
 _WARNINGS = (
-    select(
-        func.coalesce(
-            func.jsonb_agg(
-                aggregate_order_by(_WARNING.c.value, restore_items.c.position, literal_column("warning.n"))
-            ),
-            literal_column("'[]'::jsonb"),
-        )
-    )
-    .select_from(restore_items.join(_WARNING, literal_column("true")))
+    select(func.coalesce(func.jsonb_agg(_IN_ORDER), literal_column("'[]'::jsonb")))
+    .select_from(restore_items.join(_WARNING, true()))
     .where(restore_items.c.restore_run_id == restore_runs.c.id)
     .correlate(restore_runs)
     .scalar_subquery()
@@ -147,7 +143,7 @@ RESTORE_RUN = row_map(
         "sourceTenant": ("source_tenant_id",),
         "backupSet": ("backup_set_id", "source_tenant_id"),
     },
-    expired=func.coalesce(restore_runs.c.expires_at <= func.clock_timestamp(), literal_column("false")),
+    expired=func.coalesce(restore_runs.c.expires_at <= func.clock_timestamp(), false()),
     warnings=_WARNINGS,
 )
 

@@ -76,6 +76,8 @@ operation_runs = Table(
     json("audit"),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("crashes", Integer, nullable=False, server_default=text("0")),
+    # Whether the attempt had its worker process to itself: only then is a crash held against the run.
+    Column("alone", Boolean, nullable=False, server_default=text("false")),
     Column("worker", Text),
     instant("lease_until"),
     # When a queued run is due to be rung again, and before when it must not be claimed.

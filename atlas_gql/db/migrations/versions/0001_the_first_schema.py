@@ -238,6 +238,7 @@ def upgrade() -> None:
         sa.Column("audit", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("crashes", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("alone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dispatch_after", sa.DateTime(timezone=True), nullable=True),
