@@ -33,9 +33,14 @@ def checked_name(text: str, *, field: str = "name") -> str:
     return name
 
 
+def is_guid(text: str) -> bool:
+    """Whether a text is a GUID that is written out in full."""
+    return _GUID.fullmatch(text) is not None
+
+
 def checked_guid(text: str, *, field: str) -> UUID:
     """The GUID that is written out in full, with hyphens. Raises ValidationError."""
-    if not _GUID.fullmatch(text.strip()):
+    if not is_guid(text.strip()):
         raise ValidationError(
             "This is not a GUID: 32 hexadecimal digits in five groups (8-4-4-4-12).", field=field
         )

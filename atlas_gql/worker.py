@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from huey.consumer import Consumer
 
@@ -37,8 +39,8 @@ GRACE = 10.0
 
 
 def worker_name() -> str:
-    """Host and process: unique among the workers that live at one time."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Host, process and a random end: unique among all workers there ever were."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 class _Consumer(Consumer):  # type: ignore[misc] # Huey ships no types
@@ -59,6 +61,7 @@ class Worker:
         operations: Mapping[str, Operation[Any]],
     ) -> None:
         self._settings = settings
+        self._name = worker_name()
         self._loop = asyncio.get_running_loop()
         self._futures: set[Future[None]] = set()
         self._stopping = threading.Event()
@@ -75,14 +78,16 @@ class Worker:
             self._clients,
             self._heartbeat,
             limits=Limits(
-                worker=worker_name(),
+                worker=self._name,
                 lease=lease,
                 per_tenant=settings.tenant_runs,
                 plan_life=timedelta(hours=settings.plan_hours),
             ),
             executor=self._executor,
         )
-        self._dispatcher = Dispatcher(self.database, operations, self._queue.ring)
+        self._dispatcher = Dispatcher(
+            self.database, operations, self._queue.ring, worker=self._name, threads=threads
+        )
         self._consumer = _Consumer(
             self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
         )
@@ -91,12 +96,13 @@ class Worker:
 
     async def start(self) -> None:
         await self.database.open()
+        await self._dispatcher.register()
         self._heartbeat.start(self._loop)
         self._tasks.append(asyncio.create_task(self._dispatcher.run(), name="dispatcher"))
         await asyncio.to_thread(self._consumer.start)
         log.info(
             "worker ready",
-            worker=worker_name(),
+            worker=self._name,
             threads=self._settings.worker_threads,
             operations=", ".join(self._operations) or "none",
         )
@@ -115,13 +121,20 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leave()
         await asyncio.to_thread(self._queue.close)
         await self._clients.close()
         # Last: until here the leases of what was under way were kept.
         await asyncio.to_thread(self._heartbeat.stop)
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self.database.close()
-        log.info("worker stopped", worker=worker_name())
+        log.info("worker stopped", worker=self._name)
+
+    async def _leave(self) -> None:
+        try:
+            await self._dispatcher.leave()
+        except (psycopg.Error, TimeoutError) as exc:
+            log.warning("could not say goodbye", error=type(exc).__name__)
 
     def _carry(self, run_id: str) -> None:
         """On a Huey thread: carry the run on the event loop, and wait for it."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
-
-ROOT = Path(__file__).parent.parent
+from support.paths import DATA_DIR
 
 
 @pytest.fixture(scope="session")
 def test_database() -> Iterator[TestDatabase]:
-    with fresh_database(ROOT / ".atlas" / "test-postgres") as database:
+    with fresh_database(DATA_DIR) as database:
         yield database
 
 

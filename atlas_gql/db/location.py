@@ -77,7 +77,7 @@ def ensure_current(location: Location) -> None:
     An embedded server that is new is given its schema; nothing else is changed. The application must not
     be able to go past the database's defences. Raises ConfigurationError that says what to do.
     """
-    revision = _revision(location)
+    revision = revision_of(location)
     if revision is None and location.is_embedded:
         assert location.admin_url is not None
         migrate.upgrade(location.admin_url, app_password=location.app_password)
@@ -90,7 +90,11 @@ def ensure_current(location: Location) -> None:
         )
 
 
-def _revision(location: Location) -> str | None:
+def revision_of(location: Location) -> str | None:
+    """The revision of the database's schema; None when it has none yet.
+
+    Raises ConfigurationError when it cannot be reached, or is reached with more power than is safe.
+    """
     # A new embedded server has no role for the application yet.
     url = location.admin_url if location.is_embedded and location.admin_url else location.url
     try:

@@ -16,7 +16,7 @@ query Run($id: ID!) {
     ... on OperationRun {
       id type status outcome attempt startedAt finishedAt
       counters { total processed failed skipped }
-      failures { code reasonCode message item }
+      failures { code reasonCode message item { label } }
       subject { id __typename }
       initiator { name }
       auditEntries { nodes { action outcome reason createdAt actor { name } } }

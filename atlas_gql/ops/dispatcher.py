@@ -13,10 +13,11 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from sqlalchemy import ARRAY, Text, all_, bindparam, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.db.tables import workers
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.leases import CRASHES_ALLOWED, after_crash
@@ -77,8 +78,27 @@ _REQUEUE = (
     )
 )
 
-_ORPHANS = select(runs.c.id, runs.c.attempt, runs.c.type).where(
-    runs.c.status == "queued", runs.c.type != all_(bindparam("types", type_=ARRAY(Text)))
+# A worker that was not heard of for a while no longer counts; its row goes after a day.
+_REGISTER = text(
+    """
+    WITH gone AS (DELETE FROM workers WHERE seen_at < clock_timestamp() - interval '1 day')
+    INSERT INTO workers (name, operations, threads, seen_at)
+    VALUES (:name, :operations, :threads, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET
+        operations = excluded.operations, threads = excluded.threads, seen_at = excluded.seen_at
+    """
+)
+_LEAVE = delete(workers).where(workers.c.name == bindparam("name"))
+
+# No living worker can carry it: not the same as "this one cannot".
+_ORPHANS = text(
+    """
+    SELECT id, attempt, type FROM operation_runs AS run
+    WHERE status = 'queued' AND NOT EXISTS (
+        SELECT FROM workers WHERE run.type = ANY (operations)
+            AND seen_at > clock_timestamp() - interval '2 minutes'
+    )
+    """
 )
 
 
@@ -94,8 +114,12 @@ class Dispatcher:
         ring_every: float = 2.0,
         reap_every: float = 10.0,
         at_once: int = 64,
+        worker: str,
+        threads: int,
     ) -> None:
         self._database = database
+        self._worker = worker
+        self._threads = threads
         self._operations = operations
         self._ring = ring
         self._ring_every = ring_every
@@ -126,6 +150,16 @@ class Dispatcher:
             finally:
                 self._wake.clear()
 
+    async def register(self) -> None:
+        """Say that this worker lives, and what it can carry."""
+        await self._database.scope(ENGINE).execute(
+            _REGISTER, name=self._worker, operations=list(self._operations), threads=self._threads
+        )
+
+    async def leave(self) -> None:
+        """Say that this worker is going."""
+        await self._database.scope(ENGINE).execute(_LEAVE, name=self._worker)
+
     async def dispatch(self) -> int:
         """Ring for the queued runs that are due; gives how many."""
         async with self._database.scope(ENGINE).begin() as tx:
@@ -139,10 +173,10 @@ class Dispatcher:
     async def reap(self) -> int:
         """Take back runs whose lease ran out, and end those that nobody can carry; gives how many."""
         done = 0
+        await self.register()
         for row in await self._database.scope(ENGINE).fetch(_EXPIRED):
             done += await self._reap(row)
-        known = list(self._operations)
-        for row in await self._database.scope(ENGINE).fetch(_ORPHANS, types=known):
+        for row in await self._database.scope(ENGINE).fetch(_ORPHANS):
             done += await self._end(row, ReasonCode.UNKNOWN_OPERATION, from_status="queued")
         return done
 

@@ -15,10 +15,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 import structlog
 from huey import Huey, PostgresHuey
 from huey.registry import Message
 from huey.serializer import Serializer
+
+from atlas_gql.db.database import KEEPALIVES
 
 log = structlog.get_logger("atlas.queue")
 
@@ -62,9 +65,11 @@ class Queue:
         self, url: str, key: bytes, operation_types: Iterable[str], carry: Callable[[str], None]
     ) -> None:
         """`carry` is called with a run's id on a worker's thread; web processes never come to call it."""
+        self._url = url
+        self._connections: list[psycopg.Connection[Any]] = []
         self.huey: Huey = PostgresHuey(
             "atlas",
-            dsn=url,
+            connection=self._connect,
             create_tables=False,
             results=False,
             serializer=SignedJson(key),
@@ -96,6 +101,19 @@ class Queue:
             raise LookupError(operation_type)
         self.huey.enqueue(task.s(run_id=str(run_id)))
 
+    def _connect(self) -> psycopg.Connection[Any]:
+        """A connection for one of Huey's threads, which never closes it itself."""
+        connection = psycopg.connect(
+            self._url,
+            application_name="atlas queue",
+            **KEEPALIVES,  # type: ignore[arg-type] # libpq takes them as they are
+        )
+        self._connections = [known for known in self._connections if not known.closed]
+        self._connections.append(connection)
+        return connection
+
     def close(self) -> None:
-        self._bell.submit(self.huey.storage.close)
+        """Close every connection; the consumer's threads must have ended."""
         self._bell.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()

@@ -5,13 +5,13 @@ Microsoft's rules: https://learn.microsoft.com/entra/identity-platform/howto-cre
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 import orjson
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from atlas_gql.errors import ValidationError
-
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+from atlas_gql.values import is_guid
 
 
 class Kind(StrEnum):
@@ -49,7 +48,7 @@ def secret(value: str) -> Material:
         raise ValidationError("The secret is empty.", field="secret")
     if not value.isprintable() or " " in value:
         raise ValidationError("A client secret holds no spaces or line breaks.", field="secret")
-    if _GUID.fullmatch(value):
+    if is_guid(value):
         raise ValidationError(
             "This looks like the secret's id. Its value is needed, which Entra shows once.", field="secret"
         )
@@ -95,7 +94,7 @@ def _key(pem: str, passphrase: str | None) -> RSAPrivateKey:
         raise ValidationError("The private key needs its passphrase.", field="privateKey")
     try:
         key = load_pem_private_key(pem.encode(), passphrase.encode() if encrypted and passphrase else None)
-    except ValueError as exc:
+    except (ValueError, UnsupportedAlgorithm) as exc:
         raise ValidationError(
             "The private key is not in PEM form, or the passphrase is wrong.", field="privateKey"
         ) from exc

@@ -27,6 +27,19 @@ def described(description: str, values: Mapping[Any, str]) -> Callable[[E], E]:
 
 described("The normalised cause of a failure, the same for every operation.", DESCRIPTIONS)(ReasonCode)
 
+_NOTES = {
+    "ORPHANED": "What it names was gone already when it was backed up; it is left as it is.",
+    "INHERITED": "It came with a policy set, and is never written as a direct assignment.",
+}
+PlanNote = StrEnum(  # type: ignore[misc] # made of another enum's members
+    "PlanNote", {name: name for name in [*(reason.value for reason in ReasonCode), *_NOTES]}
+)
+"""Why a plan does not do something: any reason code, or what is no failure at all."""
+described(
+    "Why a plan leaves something out or blocks it: a reason code, or something that is no failure.",
+    {**{reason.value: text for reason, text in DESCRIPTIONS.items()}, **_NOTES},
+)(PlanNote)
+
 
 @described(
     "Which way a list is ordered.", {"asc": "Smallest or oldest first.", "desc": "Greatest or newest first."}

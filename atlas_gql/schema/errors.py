@@ -10,7 +10,6 @@ from uuid import UUID
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from atlas_gql.access.capabilities import Capability
 from atlas_gql.errors import (
     ConfigurationError,
     DomainError,
@@ -20,10 +19,7 @@ from atlas_gql.errors import (
     ValidationError,
 )
 from atlas_gql.plugins.api import Doc
-from atlas_gql.schema.context import Info
-from atlas_gql.schema.maps import OPERATION_RUN
-from atlas_gql.schema.permissions import Guard, HasCapability, looked_up
-from atlas_gql.schema.types.runs import OperationRun
+from atlas_gql.schema.types.runs import WithRun
 
 WITH_RUN = (RunConflict, IdempotencyConflict, RunFinished)
 """Errors that name another run."""
@@ -75,27 +71,12 @@ class ErrorTypes:
 def _make(error: type[DomainError]) -> type:
     namespace: dict[str, Any] = {"__module__": __name__}
     annotations: dict[str, Any] = {}
-    private: Any = strawberry.Private[Any]  # type: ignore[misc] # an alias, used as a value
     for name, (annotation, description) in _attributes(error).items():
         annotations[name] = annotation
         namespace[name] = strawberry.field(description=description)
-    if issubclass(error, WITH_RUN):
-        annotations |= dict.fromkeys(("run_id", "workspace_id", "tenant_id"), private)
-        namespace["run"] = _run_field()
-    made = type(error.__name__, (Error,), {**namespace, "__annotations__": annotations})
+    bases = (Error, WithRun) if issubclass(error, WITH_RUN) else (Error,)
+    made = type(error.__name__, bases, {**namespace, "__annotations__": annotations})
     return strawberry.type(made, description=" ".join((error.__doc__ or "").split()))
-
-
-def _run_field() -> Any:
-    async def run(self: Any, info: Info) -> OperationRun | None:
-        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
-        return row if row is not None and row.tenant_id == self.tenant_id else None
-
-    return strawberry.field(
-        resolver=run,
-        description="The other run.",
-        extensions=[Guard(HasCapability(Capability.RUNS_VIEW))],
-    )
 
 
 def _attributes(error: type[DomainError]) -> Mapping[str, tuple[Any, str]]:

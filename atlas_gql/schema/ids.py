@@ -37,5 +37,5 @@ def decode(value: str, *, kind: str, argument: str) -> UUID:
     """The key in an id of this kind. Raises BadUserInput naming the argument for anything else."""
     parsed = parse(value)
     if parsed is None or parsed.kind != kind:
-        raise BadUserInput(f"`{argument}` is not the id of a {kind}.", argument)
+        raise BadUserInput(f"`{argument}` must be an id of the type {kind}.", argument)
     return parsed.uuid

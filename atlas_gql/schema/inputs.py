@@ -191,7 +191,8 @@ def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tu
     description = doc.text if doc else f"{field.name.replace('_', ' ').capitalize()}."
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return converted.annotation, strawberry.field(description=description)
-    default = field.default
+    factory = field.default_factory
+    default = field.default if factory is dataclasses.MISSING else factory()
     if default is None or isinstance(default, (str, int, float)):
         return converted.annotation, strawberry.field(description=description, default=default)
     if isinstance(default, (tuple, list)) and all(isinstance(item, (str, int, float)) for item in default):

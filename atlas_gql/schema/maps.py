@@ -21,7 +21,10 @@ from atlas_gql.db.tables import (
 )
 from atlas_gql.schema.rows import RowMap, row_map
 
-FAILURE = ("code", "reason", "detail", "message", "graph_request_id")
+RUN_ITEM_COLUMNS = (
+    *("key", "label", "state", "result", "created_at", "finished_at"),
+    *("code", "reason", "detail", "message", "graph_request_id"),
+)
 
 WORKSPACE = row_map(
     "Workspace", workspaces, ("name",), workspace_id=workspaces.c.id, tenant_id=cast(null(), Uuid)
@@ -59,9 +62,10 @@ OPERATION_RUN = row_map(
 RUN_ITEM = row_map(
     "RunItem",
     run_items,
-    ("key", "label", "state", "result", *FAILURE, "created_at", "finished_at"),
+    RUN_ITEM_COLUMNS,
     capability=Capability.RUNS_VIEW,
-    reads={"failure": FAILURE},
+    # A failure shows its item: with `failure`, all of the item is read.
+    reads={"failure": RUN_ITEM_COLUMNS},
 )
 
 AUDIT_ENTRY = row_map(

@@ -55,7 +55,7 @@ query Run($id: ID!) {
     ... on OperationRun {
       id uuid type status outcome attempt
       counters { total processed failed skipped }
-      failures { code reasonCode reasonDetail message item }
+      failures { code reasonCode reasonDetail message item { label result } }
       subject { id __typename }
       auditEntries { nodes { action outcome reason } }
     }

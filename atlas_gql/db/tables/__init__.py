@@ -6,6 +6,7 @@ from atlas_gql.db.tables.metadata import metadata
 from atlas_gql.db.tables.restores import restore_items, restore_runs
 from atlas_gql.db.tables.runs import idempotency_keys, operation_runs, run_items
 from atlas_gql.db.tables.tenants import credentials, policies, providers, tenants
+from atlas_gql.db.tables.workers import workers
 from atlas_gql.db.tables.workspaces import api_tokens, memberships, tenant_grants, users, workspaces
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "tenant_grants",
     "tenants",
     "users",
+    "workers",
     "workspaces",
 ]

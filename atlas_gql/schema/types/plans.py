@@ -8,8 +8,13 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from atlas_gql.reasons import ReasonCode
-from atlas_gql.schema.enums import AssignmentChangeKind, AssignmentTargetKind, FoundBy, MappingKind
+from atlas_gql.schema.enums import (
+    AssignmentChangeKind,
+    AssignmentTargetKind,
+    FoundBy,
+    MappingKind,
+    PlanNote,
+)
 
 Stored = Mapping[str, Any]
 
@@ -35,7 +40,7 @@ class AssignmentChange:
     target: AssignmentTarget = strawberry.field(description="Whom the assignment targets.")
     intent: str | None = strawberry.field(description="The intent, for an app: `required`, `available`, ...")
     fields: list[FieldChange] = strawberry.field(description="What changes in it, where it is changed.")
-    reason: ReasonCode | None = strawberry.field(description="Why it is blocked or left out.")
+    reason: PlanNote | None = strawberry.field(description="Why it is blocked or left out.")
     message: str | None = strawberry.field(description="The same, for people.")
 
 
@@ -57,7 +62,7 @@ class RestoreMapping:
     target_id: str | None = strawberry.field(description="Its id in the target tenant; null if not found.")
     target_name: str | None = strawberry.field(description="Its name in the target tenant.")
     found: FoundBy | None = strawberry.field(description="How it was found; null if it was not.")
-    reason: ReasonCode | None = strawberry.field(description="Why it was not found.")
+    reason: PlanNote | None = strawberry.field(description="Why it was not found.")
     candidates: list[JSON] = strawberry.field(description="What it might be, where that is ambiguous.")
     rule_then: str | None = strawberry.field(description="Its membership rule when it was backed up.")
     rule_now: str | None = strawberry.field(description="Its membership rule in the target tenant.")

@@ -186,6 +186,20 @@ class OperationRun(Node):
         return await lists.RUN_AUDIT.page(info, self.tenant_id, self.uuid, first=first, after=after)
 
 
+@strawberry.type(description="Something that names a run.")
+class WithRun:
+    """What mutations answer with: a run, and where it belongs."""
+
+    run_id: strawberry.Private[Any]
+    workspace_id: strawberry.Private[Any]
+    tenant_id: strawberry.Private[Any]
+
+    @resolved("The run concerned.", HasCapability(Capability.RUNS_VIEW))
+    async def run(self, info: Info) -> OperationRun | None:
+        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
+        return row if row is not None and row.tenant_id == self.tenant_id else None
+
+
 @strawberry.input(description="Which runs to list; all conditions must hold.")
 class OperationRunFilter:
     types: list[str] | None = strawberry.field(

@@ -1,0 +1,216 @@
+"""A first setup, command by command: what is stored, and what is audited."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import orjson
+
+from atlas_gql.access.tokens import authenticate
+from atlas_gql.db.database import Database
+from atlas_gql.providers.sealing import Sealed, Sealer
+
+CLIENT = "3b1f7a52-5d0e-4f7c-8a54-0c6c5c0c1d22"
+
+
+def test_a_workspace_is_made_listed_and_audited(made, name, audited):
+    called = name("Contoso")
+    workspace = made("workspace", "create", f"  {called} ")
+    assert audited(workspace["id"]) == [("workspace.created", {"name": called})]
+    listed = [row for row in made("workspace", "list") if row["id"] == workspace["id"]]
+    assert [(row["name"], sorted(row)) for row in listed] == [(called, ["created_at", "id", "name"])]
+
+
+def test_a_users_mail_address_is_stored_and_not_audited(made, name, rows, audited):
+    called = name("anna")
+    user = made("user", "create", called, "--email", "anna@contoso.example")
+    assert rows("SELECT name, email FROM users WHERE id = %s", user["id"]) == [
+        {"name": called, "email": "anna@contoso.example"}
+    ]
+    assert audited(user["id"]) == [("user.created", {"name": called})]
+
+
+def test_an_owner_reaches_the_whole_workspace(made, place, rows, audited):
+    made("membership", "create", "--workspace", place.workspace, "--user", place.user_id, "--role", "owner")
+    assert rows("SELECT role FROM memberships WHERE user_id = %s", place.user_id) == [{"role": "owner"}]
+    assert audited(place.user_id)[1:] == [("membership.created", {"role": "owner", "tenants": []})]
+
+
+def test_an_operator_is_a_member_with_grants_and_may_be_given_more(made, place, name, rows, audited):
+    other = made(
+        "tenant", "create", name("Other"), "--workspace", place.workspace,
+        "--entra-tenant-id", str(uuid.uuid4()), "--primary-domain", "other.example",
+    )["id"]  # fmt: skip
+    member = ("membership", "create", "--workspace", place.workspace_id, "--user", place.user)
+    made(*member, "--role", "operator", "--tenant", place.tenant, "--tenant", place.tenant_id)
+    made(*member, "--role", "readonly", "--tenant", other)
+    assert rows("SELECT role FROM memberships WHERE user_id = %s", place.user_id) == [{"role": "member"}]
+    assert rows(
+        "SELECT tenant_id::text, role FROM tenant_grants WHERE user_id = %s ORDER BY role", place.user_id
+    ) == [{"tenant_id": place.tenant_id, "role": "operator"}, {"tenant_id": other, "role": "readonly"}]
+    assert audited(place.user_id)[1:] == [
+        ("membership.created", {"role": "operator", "tenants": [place.tenant_id]}),
+        ("membership.changed", {"role": "readonly", "tenants": [other]}),
+    ]
+
+
+def test_a_tenant_is_made_and_listed_with_its_provider(made, place, audited):
+    made(
+        "provider", "create", "--tenant", place.tenant, "--cloud", "simulator", "--client-id", CLIENT,
+        "--credential", place.credential,
+    )  # fmt: skip
+    assert made("tenant", "list", "--workspace", place.workspace) == [
+        {
+            "id": place.tenant_id,
+            "name": place.tenant,
+            "workspace_id": place.workspace_id,
+            "workspace": place.workspace,
+            "entra_tenant_id": place.entra_tenant_id,
+            "primary_domain": "contoso.onmicrosoft.com",
+            "cloud": "simulator",
+            "writes_enabled": False,
+            "archived_at": None,
+        }
+    ]
+    assert place.tenant_id in [row["id"] for row in made("tenant", "list")]
+    assert audited(place.tenant_id) == [
+        (
+            "tenant.created",
+            {
+                "name": place.tenant,
+                "entraTenantId": place.entra_tenant_id,
+                "primaryDomain": "contoso.onmicrosoft.com",
+            },
+        )
+    ]
+
+
+def test_a_provider_reads_only_until_writes_are_switched_on(made, atlas, place, rows, audited):
+    provider = made(
+        "provider", "create", "--tenant", place.tenant_id, "--cloud", "global", "--client-id", CLIENT.upper(),
+        "--credential", place.credential, "--write-credential", place.credential_id,
+    )  # fmt: skip
+    assert rows(
+        "SELECT cloud, client_id, credential_id::text, write_credential_id::text, writes_enabled"
+        " FROM providers WHERE id = %s",
+        provider["id"],
+    ) == [
+        {
+            "cloud": "global",
+            "client_id": CLIENT,
+            "credential_id": place.credential_id,
+            "write_credential_id": place.credential_id,
+            "writes_enabled": False,
+        }
+    ]
+    switch = ("provider", "set-writes", "--tenant", place.tenant, "--workspace", place.workspace)
+    assert made(*switch, "on") == {"tenant": place.tenant_id, "writes_enabled": True, "changed": True}
+    assert atlas(*switch, "on").stdout == f"Writes to {place.tenant} are on, as before.\n"
+    assert made(*switch, "off")["changed"] is True
+    assert rows("SELECT writes_enabled FROM providers WHERE id = %s", provider["id"]) == [
+        {"writes_enabled": False}
+    ]
+    assert audited(provider["id"]) == [
+        ("provider.created", {"cloud": "global", "clientId": CLIENT, "writesEnabled": False}),
+        ("provider.changed", {"writesEnabled": True}),
+        ("provider.changed", {"writesEnabled": False}),
+    ]
+
+
+def test_a_credential_is_sealed_for_its_own_row(place, environment, rows, audited):
+    [row] = rows("SELECT kind, sealed, key_id FROM credentials WHERE id = %s", place.credential_id)
+    sealer = Sealer.from_text(environment["ATLAS_SECRET_KEY"])
+    sealed = Sealed(row["sealed"], row["key_id"])
+    assert (row["kind"], sealer.open(sealed, row=uuid.UUID(place.credential_id))) == ("secret", place.secret)
+    details = {"name": place.credential, "kind": "secret", "expiresAt": None}
+    assert audited(place.credential_id) == [("credential.created", details)]
+
+
+def test_a_token_is_printed_alone_and_opens_the_api_until_it_is_revoked(
+    atlas, made, place, database_url, rows
+):
+    made("membership", "create", "--workspace", place.workspace, "--user", place.user, "--role", "manager")
+    result = atlas("token", "create", "--user", place.user, "--name", "laptop", "--days", "30")
+    token = result.stdout.removesuffix("\n")
+    actor = _actor(database_url, token)
+    assert (str(actor.user_id), actor.plane, actor.memberships) == (
+        place.user_id,
+        "workspace",
+        {uuid.UUID(place.workspace_id): "manager"},
+    )
+    assert token not in result.stderr
+    assert str(actor.token_id) in result.stderr
+
+    [listed] = made("token", "list", "--user", place.user)
+    assert (listed["id"], listed["state"], "hash" in listed) == (str(actor.token_id), "valid", False)
+    assert rows(
+        "SELECT round(extract(epoch FROM expires_at - created_at) / 86400)::int AS days"
+        " FROM api_tokens WHERE id = %s",
+        listed["id"],
+    ) == [{"days": 30}]
+
+    assert made("token", "revoke", listed["id"])["changed"] is True
+    assert atlas("token", "revoke", listed["id"]).stdout == "The token was revoked before.\n"
+    assert _actor(database_url, token) is None
+    assert made("token", "list", "--user", place.user)[0]["state"] == "revoked"
+
+
+def test_tokens_are_audited_without_what_opens_anything(made, place, audited):
+    token = made("token", "create", "--user", place.user, "--name", "ops", "--plane", "platform")
+    made("token", "revoke", token["id"])
+    details = {"user": place.user_id, "name": "ops", "plane": "platform"}
+    assert audited(token["id"]) == [("token.created", details), ("token.revoked", details)]
+
+
+def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows):
+    """The first tenant is granted before the second is refused."""
+    other = made(
+        "tenant", "create", name("Other"), "--workspace", place.workspace,
+        "--entra-tenant-id", str(uuid.uuid4()), "--primary-domain", "other.example",
+    )["id"]  # fmt: skip
+    member = (
+        "membership",
+        "create",
+        "--workspace",
+        place.workspace,
+        "--user",
+        place.user,
+        "--role",
+        "operator",
+    )
+    made(*member, "--tenant", place.tenant)
+    result = atlas(*member, "--tenant", other, "--tenant", place.tenant)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"error: The user has a role for the tenant {place.tenant} already. (tenants)\n",
+    )
+    assert rows("SELECT tenant_id::text FROM tenant_grants WHERE user_id = %s", place.user_id) == [
+        {"tenant_id": place.tenant_id}
+    ]
+
+
+def test_the_loaded_plugins_are_listed(made, monkeypatch):
+    operations = ["assignments.fetch", "assignments.plan", "assignments.restore"]
+    assert {"name": "assignments", "operations": operations} in made("plugins", "list")
+    monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")
+    assert made("plugins", "list") == []
+
+
+def test_a_generated_key_seals(atlas):
+    key = atlas("keys", "generate").stdout
+    row = uuid.uuid4()
+    sealer = Sealer.from_text(key.strip())
+    assert sealer.open(sealer.seal(orjson.dumps({}).decode(), row=row), row=row) == "{}"
+
+
+def _actor(url: str, token: str):
+    async def ask():
+        database = Database(url, max_connections=1)
+        await database.open()
+        try:
+            return await authenticate(database, token)
+        finally:
+            await database.close()
+
+    return asyncio.run(ask())
