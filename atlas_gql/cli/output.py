@@ -43,7 +43,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Tab
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for key, heading in columns.items():
         # An id that is cut or broken cannot be copied.
-        table.add_column(heading, no_wrap=key == "id", min_width=36 if key == "id" else None, overflow="fold")
+        table.add_column(heading, min_width=36 if key == "id" else None, overflow="fold")
     for row in rows:
         # Text: what people typed is no markup.
         table.add_row(*(Text(_plain(row[key])) for key in columns))

@@ -12,13 +12,27 @@ from sqlalchemy import Connection, text
 OWNER = "atlas_owner"
 APP = "atlas_app"
 
+_READY = text(
+    """
+    SELECT pg_has_role(owner.oid, 'MEMBER')
+        AND has_schema_privilege(owner.oid, 'public', 'CREATE')
+        AND has_database_privilege(app.oid, current_database(), 'CONNECT')
+        AND NOT has_database_privilege(app.oid, current_database(), 'TEMPORARY')
+    FROM pg_roles AS owner, pg_roles AS app
+    WHERE owner.rolname = 'atlas_owner' AND app.rolname = 'atlas_app'
+    """
+)
+
 
 def ensure_roles(connection: Connection, app_password: str | None) -> None:
     """Make both roles where they are missing, and give them this database.
 
     `app_password` is given to `atlas_app` when it is made here; an existing role is left as it is.
-    The connection's role needs CREATEROLE for that, and nothing when both roles are there.
+    The connection's role needs CREATEROLE and the database for that; when all is there already, it needs
+    to be a member of `atlas_owner`, no more.
     """
+    if connection.execute(_READY).scalar():
+        return
     _ensure(connection, OWNER, sql.SQL("NOLOGIN"))
     _ensure(connection, APP, sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(app_password)))
     raw = connection.connection.driver_connection

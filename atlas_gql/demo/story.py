@@ -42,6 +42,7 @@ query Plan($id: ID!) {
   }
 }
 """
+VIEWER = "{ viewer { workspaces { nodes { tenants { nodes { id name } } } } } }"
 WORDS = {"ADDED": "[green]+ added[/]", "REMOVED": "[red]- removed[/]", "CHANGED": "[yellow]~ changed[/]"}
 
 
@@ -76,10 +77,9 @@ class Story:
         self._say(1, "Start PostgreSQL, the simulated Microsoft Graph, the API and a worker")
         url, portal = self._start()
         self._say(2, f"Set up a workspace for {DEMO_TENANT.name}, with the command line")
-        tenant, token = self._set_up()
-        api = Api(url, token)
+        api = Api(url, self._set_up())
         try:
-            self._main_job(api, portal, tenant)
+            self._main_job(api, portal, _tenant_of(api))
         finally:
             api.close()
             portal.close()
@@ -126,8 +126,8 @@ class Story:
         self._console.print(f"   the API answers at {url}/graphql")
         return url, Portal(simulator_url)
 
-    def _set_up(self) -> tuple[str, str]:
-        """The tenant's id in the API, and a token of the workspace's owner."""
+    def _set_up(self) -> str:
+        """Make everything a tenant needs; gives a token of the workspace's owner."""
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
         workspace, user, application = f"Demo of {now}", f"demo {now}", "Demo application"
         of_workspace = ("--workspace", workspace)
@@ -148,7 +148,7 @@ class Story:
             *("--client-id", CLIENT_ID, "--credential", application, "--enable-writes"),
         )
         token = self._atlas("token", "create", "--user", user, "--name", "demo", "--days", "1")
-        return str(tenant["id"]), str(token["token"])
+        return str(token["token"])
 
     def _atlas(self, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run `atlas ...` as a person would, and give what it prints as JSON."""
@@ -227,6 +227,13 @@ class Story:
 
     def _say(self, number: int, text: str) -> None:
         self._console.print(f"\n[bold]{number}. {text}[/]")
+
+
+def _tenant_of(api: Api) -> str:
+    """The id of the one tenant that the token's owner reaches."""
+    workspaces = api.query(VIEWER)["viewer"]["workspaces"]["nodes"]
+    (tenant,) = (tenant for workspace in workspaces for tenant in workspace["tenants"]["nodes"])
+    return str(tenant["id"])
 
 
 def _target(target: dict[str, Any]) -> str:
