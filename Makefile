@@ -54,11 +54,11 @@ clean:  ## Remove what was installed and made here
 
 .venv/.runtime: .venv/bin/python requirements/runtime.txt pyproject.toml plugins/assignments/pyproject.toml
 	@echo "Installing into .venv (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/assignments
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/assignments
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements/dev.txt
 	@echo "Installing what the tests need (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from atlas_gql.cli.output import AsJson, tell
 from atlas_gql.db import migrate
 from atlas_gql.db.location import Location, ensure_current, located, revision_of
-from atlas_gql.db.roles import APP
+from atlas_gql.db.roles import APP, OWNER
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.settings import Settings, load_settings
 
@@ -88,23 +88,18 @@ def _as_admin() -> Iterator[None]:
     """What PostgreSQL says to the upgrading role, in words that help."""
     try:
         yield
-    except DBAPIError as exc:
-        if isinstance(exc.orig, psycopg.errors.InsufficientPrivilege):
-            raise _too_weak() from exc
-        if isinstance(exc.orig, psycopg.OperationalError):
+    except (DBAPIError, psycopg.Error) as exc:  # migrations go through SQLAlchemy, roles do not
+        cause = exc.orig if isinstance(exc, DBAPIError) else exc
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise ConfigurationError(
+                "The role of ATLAS_DATABASE_ADMIN_URL may not do this. It needs CREATEROLE and to own the"
+                f" database, or, later, to be a member of {OWNER}. Nothing was changed."
+            ) from exc
+        if isinstance(cause, psycopg.OperationalError):
             raise ConfigurationError(
                 "ATLAS_DATABASE_ADMIN_URL: PostgreSQL does not answer, or refuses the role."
             ) from exc
         raise
-    except psycopg.errors.InsufficientPrivilege as exc:
-        raise _too_weak() from exc
-
-
-def _too_weak() -> ConfigurationError:
-    return ConfigurationError(
-        "The role of ATLAS_DATABASE_ADMIN_URL may not do this: it must be able to create roles and own the"
-        " database, or be a superuser. Nothing was changed."
-    )
 
 
 def _check_application(location: Location) -> None:

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
 
 from atlas_gql import logs
-from atlas_gql.app import Server, listen, running_app, until_signalled, url_of
 from atlas_gql.children import children, follow_parent, write_url
 from atlas_gql.db.location import Location, ensure_current, located
 from atlas_gql.errors import ConfigurationError
-from atlas_gql.plugins.loading import discover, load_operations, names
-from atlas_gql.providers.keys import sealer_of
 from atlas_gql.settings import Settings, load_settings
-from atlas_gql.worker import running_worker
+
+# What only a process needs is imported by its command: `atlas token create` should not wait for a web server.
 
 UrlFile = Annotated[
     Path | None, typer.Option(help="Write the URL to this file once the process answers.", show_default=False)
@@ -42,8 +39,11 @@ def serve(
     url_file: UrlFile = None,
 ) -> None:
     """Serve the GraphQL API until Ctrl-C."""
+    from atlas_gql.app import Server, listen, running_app, until_signalled, url_of
+    from atlas_gql.providers.keys import sealer_of
+
     with _process() as (settings, location):
-        operations = load_operations(discover(names(settings.load_plugins)))
+        operations = _operations(settings)
         try:
             listener = listen(host or settings.host, settings.port if port is None else port)
         except OSError as exc:
@@ -75,10 +75,14 @@ def worker(
     ] = None,
 ) -> None:
     """Carry runs until Ctrl-C. Any number of workers, on any number of machines, share one database."""
+    from atlas_gql.app import until_signalled
+    from atlas_gql.providers.keys import sealer_of
+    from atlas_gql.worker import running_worker
+
     with _process() as (settings, location):
         if threads is not None:
             settings = settings.model_copy(update={"worker_threads": threads})
-        operations = load_operations(discover(names(settings.load_plugins)))
+        operations = _operations(settings)
 
         async def run() -> None:
             async with running_worker(settings, location.url, sealer_of(settings), operations):
@@ -91,6 +95,8 @@ def dev(
     port: Annotated[int | None, typer.Option(help="The API's port; else ATLAS_PORT.")] = None,
 ) -> None:
     """Run API, worker, simulator and (without ATLAS_DATABASE_URL) PostgreSQL until Ctrl-C."""
+    from atlas_gql.app import until_signalled
+
     with _process() as (settings, _location), children() as (family, folder):
         simulator = family.start("simulator", "--url-file", str(folder / "simulator.url"))
         simulator_url = family.url_of(simulator, folder / "simulator.url")
@@ -129,7 +135,7 @@ def schema() -> None:
     """Print the GraphQL schema of the installed plugins."""
     from atlas_gql.schema.build import build_schema, print_sdl
 
-    operations = load_operations(discover(names(load_settings().load_plugins)))
+    operations = _operations(load_settings())
     sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
 
 
@@ -144,6 +150,14 @@ def _process() -> Iterator[tuple[Settings, Location]]:
         yield settings, location
 
 
+def _operations(settings: Settings) -> dict[str, Any]:
+    from atlas_gql.plugins.loading import discover, load_operations, names
+
+    return load_operations(discover(names(settings.load_plugins)))
+
+
 def _run(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -48,7 +49,9 @@ WORDS = {"ADDED": "[green]+ added[/]", "REMOVED": "[red]- removed[/]", "CHANGED"
 
 def run_demo() -> int:
     """Tell the story; gives the exit code: 0 when the tenant is proved to be as before."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 110
     started = time.monotonic()
     try:
         with children(quiet=True) as (family, folder):
@@ -185,17 +188,17 @@ class Story:
 
     def _show(self, plan: dict[str, Any]) -> None:
         table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
-        for heading in ("   Policy", "Assignment", "What the restore does", "Warning"):
+        for heading in ("Policy", "Assignment", "What the restore does", "Warning"):
             table.add_column(heading)
         for item in plan["items"]["nodes"]:
             warnings = ", ".join(warning["code"] for warning in item["warnings"])
-            name = f"   {item['targetName']}"
+            name = item["targetName"]
             for change in item["changes"]:
                 if change["change"] in WORDS:
                     table.add_row(name, _target(change["target"]), _what(change), warnings)
                     name = warnings = ""
         counts = plan["summary"]["policies"]
-        self._console.print(table)
+        self._console.print(Padding(table, (0, 0, 0, 3)))
         self._console.print(
             f"   {counts['write']} policies would be written, {counts['none']} are as wanted,"
             f" {counts['blocked']} are blocked. Digest {plan['planDigest'][:16]}…,"
