@@ -15,7 +15,8 @@ async def existing(tx: Transaction, table: Table, row_id: UUID, *, field: str) -
     """The table's row of this id. Raises ValidationError, naming the input's field, when there is none."""
     row = await tx.one(_by_id(table), row_id=row_id)
     if row is None:
-        raise ValidationError(f"There is no {table.name.removesuffix('s')} with this id.", field=field)
+        noun = table.name.removesuffix("s").replace("_", " ")
+        raise ValidationError(f"There is no {noun} with this id.", field=field)
     return row
 
 

@@ -20,10 +20,11 @@ _START = r"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2}))"
 
 _PEM = re.compile(r"-----BEGIN[A-Z0-9 %+]{1,60}-----.*?(?:-----END[A-Z0-9 %+]{1,60}-----|\Z)", re.DOTALL)
 
+# Possessive quantifiers stand on single characters only: on groups they are wrong before Python 3.11.5.
 _SHAPES = re.compile(
     r"""
       eyJ[A-Za-z0-9_-]{8,}+ (?:\.{1,2}[A-Za-z0-9_-]++){0,4}                    # JWT, JWE, also cut off
-    | (?:[\w.~-]|%7[Ee]){3} \d Q (?:~|%7[Ee]) (?:[\w.~-]|%7[Ee]){16,}+         # Entra client secret
+    | (?:[\w.~-]|%7[Ee]){3} \d Q (?:~|%7[Ee]) (?:[\w.~-]|%7[Ee]){16,}          # Entra client secret
     | (?:(?<![\w.])|(?<=%[0-9A-Fa-f]{2})) [01]\.A[\w.-]{10,}+                  # refresh token, code
     | (?<![A-Za-z0-9])Ew[A-Za-z0-9+/]{40,}+={0,2}                              # opaque access token
     | atlas_[A-Za-z0-9_-]{20,}+                                                # Atlas's own API token
@@ -35,7 +36,7 @@ _SHAPES = re.compile(
 _SCHEME = re.compile(
     rf"""(?<![A-Za-z0-9])(bearer|basic)(\s+|%20|\+)
     (?!(?:tokens?|auth|authentication|authorization|credentials?|scheme|challenge|realm)(?![\w.~+/-]))
-    {_ATOM}++""",
+    {_ATOM}+""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -43,7 +44,7 @@ _SCHEME = re.compile(
 _USERINFO = re.compile(
     r"""(://) [^\s/?#"'<>]* @
     | (://) [^\s/:@?#"'<>\[]{0,256}+ : (?!\d{1,5}(?:[/?#]|$)) [^\s@"'<>]{0,256}+ @ (?:[^\s/@"'<>]{0,256}@)?
-    | (%3A%2F%2F) (?:(?!%2F|%3F|%40)[^\s/?#&"'<>]){1,256}+ %40""",
+    | (%3A%2F%2F) (?:(?!%2F|%3F|%40)[^\s/?#&"'<>]){1,256} %40""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -52,26 +53,26 @@ _NAME = re.compile(
       \(b?["'](?P<pair>[\w.-]++)["'],\s*+                                       # ('name', 'value')
     | <(?P<tag>[\w.:-]++)>\s*+
     | (?:(?<![\w.-])(?!(?<=%)[0-9A-Fa-f]{2})|(?<=%[0-9A-Fa-f]{2})) (?P<name>[\w.-]++)
-      (?:\\*+["'`]\]?|%22|%27)?\s*+ (?:[:=]{1,2}>?|(?P<encoded>%3[AaDd])) (?:\s|%20|\+)*+
+      (?:\\*+["'`]\]?|%22|%27)?\s*+ (?:[:=]{1,2}>?|(?P<encoded>%3[AaDd])) (?:\s|%20|\+)*
     """,
     re.VERBOSE,
 )
 _NOTHING = re.compile(r"""(?:null|none|true|false)(?=[\s,;&<"')\]}\\]|$)""", re.IGNORECASE)
 _QUOTED = re.compile(
     r"""(?P<open>(?:[A-Za-z_][\w.]{0,40}+\()?[bBuU]?(?P<quote>\\*+["']|%2[27]))
-    (?:(?!(?<!\\)(?P=quote))(?:\\.|.))*+""",
+    (?:(?!(?<!\\)(?P=quote))(?:\\.|.))*""",
     re.VERBOSE | re.DOTALL,
 )
-_BARE = re.compile(rf"(?:[\[{{(][^\[\]{{}}()]*+[\]}})]?)?{_ATOM}*+")
-_BARE_ENCODED = re.compile(rf"(?:(?!%(?:2[0267C]|3B|0[AD])){_ATOM})*+", re.IGNORECASE)
-_COOKIES = re.compile(rf"{_ATOM}++(?:;[ \t]*{_ATOM}++)*+")
-_CREDENTIALS = re.compile(rf"(?!\[redacted)[A-Za-z][\w-]*+[ \t]+(?![\w-]++:){_ATOM}++")
+_BARE = re.compile(rf"(?:[\[{{(][^\[\]{{}}()]*+[\]}})]?)?{_ATOM}*")
+_BARE_ENCODED = re.compile(rf"(?:(?!%(?:2[0267C]|3B|0[AD])){_ATOM})*", re.IGNORECASE)
+_COOKIES = re.compile(rf"{_ATOM}+(?:;[ \t]*{_ATOM}+)*")
+_CREDENTIALS = re.compile(rf"(?!\[redacted)[A-Za-z][\w-]*+[ \t]+(?![\w-]++:){_ATOM}+")
 
 _AT = r"(?:@|%(?:25)*40|\\+u0040)"
 _MAIL = re.compile(
     rf"""
       %(?!(?:25)*40)[0-9A-Fa-f]{{2}}
-    | (?P<local>[\w+~\#!.-] (?:[\w+~\#!.'-]|%2[37Bb])*+)
+    | (?P<local>[\w+~\#!.-] (?:[\w+~\#!.'-]|%2[37Bb])*)
       (?P<domain>{_AT} (?!odata\.(?:type|context|id|count|etag|bind|\w+Link)(?![\w.-])|microsoft\.graph\.)
         [\w-]++(?:\.[\w-]++)+)?
     """,

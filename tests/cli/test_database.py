@@ -135,9 +135,20 @@ def test_a_role_that_may_not_upgrade_changes_nothing(atlas, empty, admin_url, ro
     monkeypatch.setenv("ATLAS_DATABASE_ADMIN_URL", url)
     result = atlas("db", "upgrade")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("error: The role of ATLAS_DATABASE_ADMIN_URL may not do this:")
+    assert result.stderr.startswith("error: The role of ATLAS_DATABASE_ADMIN_URL may not do this.")
     with psycopg.connect(at(admin_url, database=empty)) as connection:
         assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
+
+
+def test_a_member_of_the_owner_is_enough_for_later_upgrades(atlas, empty, admin_url, role, monkeypatch):
+    atlas("db", "upgrade")
+    name, password = role()
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("GRANT atlas_owner TO {}").format(sql.Identifier(name)))
+    url = at(admin_url, database=empty, role=name, password=password)
+    monkeypatch.setenv("ATLAS_DATABASE_ADMIN_URL", url)
+    result = atlas("db", "upgrade")
+    assert (result.stderr, result.stdout) == ("", f"The database is up to date: {migrate.head()}.\n")
 
 
 def test_an_admin_who_does_not_get_in_is_told_so(atlas, empty, admin_url, role, monkeypatch):

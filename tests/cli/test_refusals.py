@@ -119,7 +119,7 @@ def options(**given: str) -> tuple[str, ...]:
         ),
         pytest.param(
             ("token", "revoke", str(uuid.UUID(int=7))),
-            "There is no api_token with this id. (token)",
+            "There is no api token with this id. (token)",
             id="no-token",
         ),
         pytest.param(
