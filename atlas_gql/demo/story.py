@@ -176,6 +176,8 @@ class Story:
             task = progress.add_task(mutation, total=None)
 
             def tell(run: dict[str, Any]) -> None:
+                for child in self._family.all:
+                    child.check()
                 counters = run["counters"]
                 done = counters["processed"] + counters["failed"]
                 progress.update(task, total=counters["total"], completed=done)

@@ -8,36 +8,63 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import Integer, and_, bindparam, case, func, or_, select, text, update
 
 from atlas_gql import audit
 from atlas_gql.db.database import ENGINE, Database, Transaction
-from atlas_gql.db.tables import backup_items, backup_sets, restore_runs
+from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_items
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.leases import NOTIFY
+from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
 _some_good = runs.c.processed > 0
+_failed = runs.c.failed + bindparam("doubtful", type_=Integer)
 
 _OUTCOME = case(
     (bindparam("cancelled"), "cancelled"),
     (and_(bindparam("broken"), _some_good), "partially_succeeded"),
     (bindparam("broken"), "failed"),
-    (and_(runs.c.failed > 0, _some_good), "partially_succeeded"),
-    (runs.c.failed > 0, "failed"),
+    (and_(_failed > 0, _some_good), "partially_succeeded"),
+    (_failed > 0, "failed"),
     else_="succeeded",
+)
+
+_still = (
+    runs.c.id == bindparam("run_id"),
+    runs.c.attempt == bindparam("at_attempt"),
+    runs.c.status == bindparam("from_status"),
+    # The reaper's: only while the lease has run out.
+    or_(bindparam("any_lease"), runs.c.lease_until < func.clock_timestamp()),
+)
+_HOLD = select(runs.c.id, runs.c.type).where(*_still).with_for_update()
+
+# A write that was begun and has no result: nobody will look any more, and nobody may be told it went well.
+_DOUBT = (
+    update(run_items)
+    .where(run_items.c.run_id == bindparam("of_run"), run_items.c.state == "intent")
+    .values(
+        state="failed",
+        result="uncertain",
+        code=bindparam("doubt_code"),
+        reason=ReasonCode.WRITE_UNCERTAIN.value,
+        message=DESCRIPTIONS[ReasonCode.WRITE_UNCERTAIN],
+        finished_at=func.clock_timestamp(),
+    )
 )
 
 _FINISH = (
     update(runs)
-    .where(
-        runs.c.id == bindparam("run_id"),
-        runs.c.attempt == bindparam("at_attempt"),
-        runs.c.status == bindparam("from_status"),
-        # The reaper's: only while the lease has run out.
-        or_(bindparam("any_lease"), runs.c.lease_until < func.clock_timestamp()),
-    )
+    .where(*_still)
     .values(
+        failed=_failed,
+        total=case(
+            (
+                bindparam("doubtful", type_=Integer) > 0,
+                func.greatest(func.coalesce(runs.c.total, 0), runs.c.processed + _failed),
+            ),
+            else_=runs.c.total,
+        ),
         status="completed",
         outcome=_OUTCOME,
         finished_at=func.clock_timestamp(),
@@ -57,7 +84,11 @@ _CLOSE_BACKUP = (
     .where(backup_sets.c.run_id == bindparam("of_run"), backup_sets.c.state == "capturing")
     .values(
         state=case(
-            (bindparam("succeeded"), "complete"), (bindparam("some"), "partial"), else_="failed"
+            # The state before a restore holds what was about to be written, however that went on.
+            (backup_sets.c.origin == "before_restore", "complete"),
+            (bindparam("succeeded"), "complete"),
+            (bindparam("some"), "partial"),
+            else_="failed",
         ),
         completed_at=func.clock_timestamp(),
         item_count=select(func.count())
@@ -108,12 +139,20 @@ async def finish(
     run beside good items is partial, and a cancelled run is cancelled.
     """
     async with database.scope(ENGINE).begin() as tx:
+        which = {
+            "run_id": run_id,
+            "at_attempt": attempt,
+            "from_status": from_status,
+            "any_lease": not only_if_expired,
+        }
+        held = await tx.one(_HOLD, **which)
+        if held is None:
+            return None
+        doubtful = await tx.execute(_DOUBT, of_run=run_id, doubt_code=f"{held.type}.item_uncertain")
         row = await tx.one(
             _FINISH,
-            run_id=run_id,
-            at_attempt=attempt,
-            from_status=from_status,
-            any_lease=not only_if_expired,
+            **which,
+            doubtful=doubtful,
             cancelled=cancelled,
             broken=failure is not None,
             code=failure.code if failure else None,
@@ -121,8 +160,7 @@ async def finish(
             detail=failure.detail if failure else None,
             message=failure.message if failure else None,
         )
-        if row is None:
-            return None
+        assert row is not None  # it was held
         await _close_subject(tx, row)
         if row.audit is not None:
             await _audit(tx, row)
