@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: help demo test check format dev schema test-pgsql lock clean
+.PHONY: help demo test check format dev schema test-pgsql bench-runs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ schema: .venv/.runtime  ## Write schema.graphql anew
 
 test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
 	@$(BIN)/python -m pytest tests/database $(ARGS)
+
+bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
+	@$(BIN)/python benchmarks/runs.py
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

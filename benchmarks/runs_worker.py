@@ -1,0 +1,101 @@
+"""A worker process to be measured: `bare` is Huey alone, `tracked` is Atlas with two operations."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import uvloop
+from huey import PostgresHuey
+from huey.consumer import Consumer
+
+from atlas_gql import logs
+from atlas_gql.app import until_signalled
+from atlas_gql.db.database import ENGINE
+from atlas_gql.ops import items
+from atlas_gql.ops.items import Item
+from atlas_gql.plugins import Operation, RunContext, new
+from atlas_gql.providers.sealing import Sealer
+from atlas_gql.settings import Settings
+from atlas_gql.worker import running_worker
+
+ITEMS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """Tells one start from another."""
+
+    n: int = 0
+
+
+async def empty(_ctx: RunContext, _given: Nothing) -> None:
+    """Does nothing."""
+
+
+async def restore_like(ctx: Any, _given: Nothing) -> None:
+    """What a restore writes per item: an intent and a result, each durable in a transaction of its own."""
+    await ctx.total(ITEMS)
+    for number in range(ITEMS):
+        for state in (items.INTENT, items.SUCCEEDED):
+            async with ctx._database.scope(ENGINE).begin() as tx:
+                await items.record(tx, ctx._claim, [Item(key=str(number), label="item", state=state)])
+        await ctx.check()
+
+
+def operation(verb: str, handler: Any) -> Operation[Any]:
+    return Operation(
+        type=f"bench.{verb}",
+        mutation=f"bench{verb.title()}",
+        label=verb,
+        description="Measured.",
+        input=Nothing,
+        target=new(),
+        capability="policies.view",
+        handler=handler,
+    )
+
+
+OPERATIONS = {o.type: o for o in (operation("empty", empty), operation("items", restore_like))}
+
+
+def bare_huey(url: str) -> tuple[PostgresHuey, Any]:
+    """Huey on the same database with a task that does nothing."""
+    huey = PostgresHuey("bare", dsn=url, create_tables=False, results=False)
+
+    def nothing() -> None:
+        """Does nothing."""
+
+    nothing.__module__ = "bench"  # the same task in both processes
+    return huey, huey.task(name="nothing")(nothing)
+
+
+def main() -> None:
+    kind, url, key = sys.argv[1:4]
+    logs.configure(format_="json", level="info")  # as in production, lines and all
+    if kind == "bare":
+        huey, _ = bare_huey(url)
+
+        class Quiet(Consumer):  # type: ignore[misc] # Huey ships no types
+            def _set_signal_handlers(self) -> None:
+                """The parent ends this process."""
+
+        Quiet(huey, workers=4, periodic=False).start()
+        print("ready", flush=True)
+        threading.Event().wait()
+
+    async def run() -> None:
+        settings = Settings(tenant_runs=64)
+        async with running_worker(settings, url, Sealer.from_text(key), OPERATIONS):
+            print("ready", flush=True)
+            await until_signalled()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+if __name__ == "__main__":
+    main()
