@@ -55,5 +55,5 @@ def configure(*, format_: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "msal", "huey", "alembic", "psycopg.pool", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "msal", "huey", "alembic", "psycopg.pool", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -111,7 +111,11 @@ def dev(
         )
         family.start("worker", env=env)
         url = family.url_of(api, folder / "api.url")
-        typer.echo(f"GraphQL    {url}/graphql\nSimulator  {simulator_url}\nCtrl-C ends everything.")
+        typer.echo(
+            f"GraphQL    {url}/graphql\nSimulator  {simulator_url}\n"
+            "A token is needed: `atlas --help` lists the first steps, in order (a provider of the cloud"
+            " `simulator` reaches the simulated tenants).\nCtrl-C ends everything."
+        )
 
         async def run() -> None:
             signalled = asyncio.create_task(until_signalled())
