@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: help demo test check format dev schema test-pgsql bench-runs lock clean
+.PHONY: help demo test check format dev schema docs test-pgsql bench-runs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ dev: .venv/.runtime  ## API, worker, simulator and PostgreSQL, until Ctrl-C
 
 schema: .venv/.runtime  ## Write schema.graphql anew
 	@$(BIN)/atlas schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+docs: .venv/.dev  ## Write the generated tables of the documentation anew
+	@PYTHONPATH=tests $(BIN)/python -m support.tables
 
 test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
 	@$(BIN)/python -m pytest tests/database $(ARGS)

@@ -9,25 +9,19 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
-import structlog
 import uvicorn
-from sqlalchemy import select, text
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import Database
+from atlas_gql.health import health_routes
+from atlas_gql.metrics import Meter
 from atlas_gql.ops.engine import Engine
 from atlas_gql.ops.queue import Queue
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.http import create_graphql_app
-
-log = structlog.get_logger("atlas.web")
-
-_PING = select(text("1"))
 
 
 @contextlib.asynccontextmanager
@@ -38,9 +32,10 @@ async def running_app(
     database = Database(database_url)
     await database.open()
     queue = Queue(database_url, sealer.derive("queue"), operations, _not_here)
-    engine = Engine(database, operations, queue.ring)
+    meter = Meter()
+    engine = Engine(database, operations, queue.ring, meter=meter)
     try:
-        yield create_app(database, engine)
+        yield create_app(database, engine, meter)
     finally:
         await asyncio.to_thread(queue.close)
         await database.close()
@@ -50,27 +45,13 @@ def _not_here(run_id: str) -> None:
     raise RuntimeError(f"a web process was asked to carry the run {run_id}")
 
 
-def create_app(database: Database, engine: Engine) -> Starlette:
-    """The routes: the API, and whether the process lives and is ready."""
-
-    async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def readyz(_request: Request) -> Response:
-        try:
-            async with asyncio.timeout(5):
-                await database.scope(ENGINE).fetch(_PING)
-        except Exception as exc:
-            log.warning("not ready", error=type(exc).__name__)
-            return JSONResponse({"status": "the database does not answer"}, status_code=503)
-        return JSONResponse({"status": "ok"})
-
+def create_app(database: Database, engine: Engine, meter: Meter) -> Starlette:
+    """The routes: the API, and what the process says of itself."""
     schema = build_schema(engine.operations.values())
     return Starlette(
         routes=[
             Route("/graphql", create_graphql_app(schema, database=database, engine=engine)),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
+            *health_routes(database, meter),
         ]
     )
 
@@ -120,6 +101,16 @@ def url_of(listener: socket.socket) -> str:
     """Where a listening socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_until_signalled(server: Server, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM. Raises what the server raises, at once."""
+    serving = asyncio.create_task(server.serve([listener]))
+    signalled = asyncio.create_task(until_signalled())
+    await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    signalled.cancel()
+    await serving
 
 
 async def until_signalled() -> None:

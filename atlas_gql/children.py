@@ -55,7 +55,7 @@ class Children:
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Child:
         """Start `atlas <name> <arguments>`; with `quiet` its output goes to a file in the folder."""
-        log = self._folder / f"{name}.log" if self._quiet else None
+        log = self._folder / f"{name}-{len(self.all) + 1}.log" if self._quiet else None
         with (log or Path(os.devnull)).open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 # our own interpreter, our own command
                 [sys.executable, "-m", "atlas_gql.cli", name, *arguments],

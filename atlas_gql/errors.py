@@ -12,6 +12,8 @@
     │   ├── IdempotencyConflict
     │   ├── WritesNotEnabled
     │   ├── RunFinished
+    │   ├── RunNotFinished
+    │   ├── NothingToRetry
     │   └── ...                operations add their own
     ├── OperationFailure       why a run, or one item of it, failed
     │   └── GraphError         said by, or on the way to, Microsoft
@@ -131,6 +133,22 @@ class RunFinished(DomainError):
         super().__init__(message)
 
 
+class RunNotFinished(DomainError):
+    """The run has not ended yet; cancel it, or wait for its end."""
+
+    code = "RUN_NOT_FINISHED"
+
+    def __init__(self, run_id: UUID, message: str = "") -> None:
+        self.run_id = run_id
+        super().__init__(message)
+
+
+class NothingToRetry(DomainError):
+    """The run left nothing that a retry could do."""
+
+    code = "NOTHING_TO_RETRY"
+
+
 class OperationFailure(AtlasError):
     """A run, or one item of it, failed for a reason that can be told.
 
@@ -161,6 +179,7 @@ class GraphError(OperationFailure):
 
     `status` is the HTTP status where there was an answer; `retry_after` seconds; `may_have_happened`
     is true for a write whose effect is unknown (no answer, or an answer after which it may have run).
+    `request_id` is Microsoft's where there is one, `client_request_id` the one that Atlas sent.
     """
 
     def __init__(
@@ -178,6 +197,7 @@ class GraphError(OperationFailure):
         self.status = status
         self.retry_after = retry_after
         self.may_have_happened = may_have_happened
+        self.client_request_id: str | None = None
 
 
 class ConfigurationError(AtlasError):

@@ -16,7 +16,7 @@ from atlas_gql.errors import ConfigurationError
 class Settings(BaseSettings):
     """What can be set. An empty environment gives a working installation on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="ATLAS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ATLAS_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL as `atlas_app`; without it the embedded server is used."
@@ -38,7 +38,19 @@ class Settings(BaseSettings):
         default=None, description="Names of the plugins to load, separated by commas; all when absent."
     )
     simulator_url: str | None = Field(
-        default=None, description="Base URL of a simulator; providers of the cloud `simulator` use it."
+        default=None,
+        pattern=r"^https?://[^\s/]+/?$",
+        description="Base URL of a simulator; providers of the cloud `simulator` use it.",
+    )
+    worker_host: str = Field(
+        default="127.0.0.1", description="Where a worker answers `/healthz`, `/readyz` and `/metrics`."
+    )
+    worker_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="The port for that; 0 lets the system choose, and the worker says which: so workers of"
+        " one machine do not clash.",
     )
     worker_threads: int = Field(default=4, ge=1, le=64, description="Runs that one worker carries at once.")
     tenant_runs: int = Field(default=2, ge=1, le=64, description="Runs of one tenant carried at once.")

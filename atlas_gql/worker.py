@@ -23,6 +23,7 @@ import structlog
 from huey.consumer import Consumer
 
 from atlas_gql.db.database import Database
+from atlas_gql.metrics import Meter
 from atlas_gql.ops.dispatcher import Dispatcher
 from atlas_gql.ops.heartbeat import Heartbeat
 from atlas_gql.ops.queue import Queue
@@ -64,11 +65,15 @@ class Worker:
         self._name = worker_name()
         self._loop = asyncio.get_running_loop()
         self._futures: set[Future[None]] = set()
+        self._carrying: set[asyncio.Task[Any]] = set()
         self._stopping = threading.Event()
         lease = timedelta(seconds=settings.lease_seconds)
         threads = settings.worker_threads
         self.database = Database(database_url, max_connections=threads * 3 + 4)
-        self._clients = Clients(self.database, sealer, simulator_url=settings.simulator_url)
+        self.meter = Meter()
+        self._clients = Clients(
+            self.database, sealer, simulator_url=settings.simulator_url, observer=self.meter
+        )
         self._heartbeat = Heartbeat(database_url, lease=lease)
         self._executor = ThreadPoolExecutor(threads * 2, thread_name_prefix="atlas-blocking")
         self._queue = Queue(database_url, sealer.derive("queue"), operations, self._carry)
@@ -84,9 +89,16 @@ class Worker:
                 plan_life=timedelta(hours=settings.plan_hours),
             ),
             executor=self._executor,
+            meter=self.meter,
         )
         self._dispatcher = Dispatcher(
-            self.database, operations, self._queue.ring, worker=self._name, threads=threads
+            self.database,
+            operations,
+            self._queue.ring,
+            worker=self._name,
+            threads=threads,
+            reap_every=min(10.0, settings.lease_seconds / 2),
+            meter=self.meter,
         )
         self._consumer = _Consumer(
             self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
@@ -107,6 +119,16 @@ class Worker:
             operations=", ".join(self._operations) or "none",
         )
 
+    def trouble(self) -> str | None:
+        """Why this worker takes up no runs at the moment; None when it does."""
+        if self._stopping.is_set():
+            return "stopping"
+        if not self._tasks or any(task.done() for task in self._tasks):
+            return "the dispatcher does not run"
+        if not all(thread.is_alive() for _, thread in self._consumer.worker_threads):
+            return "a thread of the queue has ended"
+        return None
+
     async def stop(self) -> None:
         """Take no more runs, give those under way back to the queue, and close everything."""
         self._stopping.set()
@@ -117,6 +139,9 @@ class Worker:
             await asyncio.wait(waiting, timeout=GRACE)
         for future in list(self._futures):
             future.cancel()
+        if self._carrying:
+            # Their threads wait no longer; what is interrupted still gives its run back.
+            await asyncio.wait(self._carrying, timeout=GRACE)
         await asyncio.to_thread(self._consumer.stop, True)
         for task in self._tasks:
             task.cancel()
@@ -150,12 +175,16 @@ class Worker:
             self._futures.discard(future)
 
     async def _carry_on_loop(self, run_id: UUID) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._carrying.add(task)
         try:
             await self._tracker.carry(run_id)
         except Exception as exc:
             # The row still says that the run is queued or leased: it is rung for, or reaped, again.
             log.exception("run could not be carried", run=str(run_id), exc_info=exc)
         finally:
+            self._carrying.discard(task)
             self._dispatcher.wake()
 
 

@@ -1,11 +1,15 @@
-"""What all tests share: one migrated database per test process."""
+"""What tests share: per process one migrated database, one simulator, one running installation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from atlas_gql import simulator as simulators
+from atlas_gql.simulator import Running
+from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.paths import DATA_DIR
 
@@ -26,3 +30,30 @@ def database_url(test_database: TestDatabase) -> str:
 def admin_url(test_database: TestDatabase) -> str:
     """The database as the superuser."""
     return test_database.admin_url
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Running]:
+    with simulators.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def atlas(test_database: TestDatabase, simulator: Running) -> Iterator[Installation]:
+    with installation(test_database, simulator=simulator, tenant_runs=4) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pristine(simulator: Running) -> object:
+    """The simulated tenants before any test."""
+    return httpx.get(f"{simulator.url}/_simulator/export").json()
+
+
+@pytest.fixture
+def place(atlas: Installation, simulator: Running, pristine: object) -> Place:
+    """A workspace with the demo tenant, which is as it was made."""
+    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
+    httpx.delete(f"{simulator.url}/_simulator/journal").raise_for_status()
+    return atlas.new_place()

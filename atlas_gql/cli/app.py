@@ -21,6 +21,7 @@ from atlas_gql.cli import (
     plugins,
     processes,
     providers,
+    runs,
     simulator,
     tenants,
     tokens,
@@ -92,6 +93,7 @@ for noun in (
     providers,
     tokens,
     plugins,
+    runs,
 ):
     app.add_typer(noun.app)
 simulator.register(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -35,22 +36,20 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else ATLAS_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 for any; else ATLAS_PORT.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for any; else ATLAS_PORT.")
+    ] = None,
     url_file: UrlFile = None,
 ) -> None:
     """Serve the GraphQL API until Ctrl-C."""
-    from atlas_gql.app import Server, listen, running_app, until_signalled, url_of
+    from atlas_gql.app import Server, running_app, serve_until_signalled, url_of
     from atlas_gql.providers.keys import sealer_of
 
     with _process() as (settings, location):
         operations = _operations(settings)
-        try:
-            listener = listen(host or settings.host, settings.port if port is None else port)
-        except OSError as exc:
-            raise ConfigurationError(
-                f"Cannot listen on {host or settings.host}:{settings.port if port is None else port}:"
-                f" {exc.strerror}. Choose another with --port or ATLAS_PORT."
-            ) from exc
+        listener = _listening(
+            host or settings.host, settings.port if port is None else port, "--port or ATLAS_PORT"
+        )
 
         def ready() -> None:
             typer.echo(f"Atlas answers at {url_of(listener)}/graphql", err=True)
@@ -59,11 +58,7 @@ def serve(
 
         async def run() -> None:
             async with running_app(location.url, sealer_of(settings), operations) as application:
-                server = Server(application, ready=ready)
-                serving = asyncio.create_task(server.serve([listener]))
-                await until_signalled()
-                server.should_exit = True
-                await serving
+                await serve_until_signalled(Server(application, ready=ready), listener)
 
         with listener:
             _run(run())
@@ -73,9 +68,13 @@ def worker(
     threads: Annotated[
         int | None, typer.Option(min=1, max=64, help="Runs carried at once; else ATLAS_WORKER_THREADS.")
     ] = None,
+    url_file: UrlFile = None,
 ) -> None:
     """Carry runs until Ctrl-C. Any number of workers, on any number of machines, share one database."""
-    from atlas_gql.app import until_signalled
+    from starlette.applications import Starlette
+
+    from atlas_gql.app import Server, serve_until_signalled, url_of
+    from atlas_gql.health import health_routes
     from atlas_gql.providers.keys import sealer_of
     from atlas_gql.worker import running_worker
 
@@ -83,16 +82,30 @@ def worker(
         if threads is not None:
             settings = settings.model_copy(update={"worker_threads": threads})
         operations = _operations(settings)
+        listener = _listening(settings.worker_host, settings.worker_port, "ATLAS_WORKER_PORT")
+
+        def ready() -> None:
+            typer.echo(
+                f"Atlas carries {settings.worker_threads} runs at once ({', '.join(operations) or 'none'});"
+                f" its health is at {url_of(listener)}/readyz",
+                err=True,
+            )
+            if url_file is not None:
+                write_url(url_file, url_of(listener))
 
         async def run() -> None:
-            async with running_worker(settings, location.url, sealer_of(settings), operations):
-                await until_signalled()
+            async with running_worker(settings, location.url, sealer_of(settings), operations) as working:
+                routes = health_routes(working.database, working.meter, trouble=working.trouble)
+                await serve_until_signalled(Server(Starlette(routes=routes), ready=ready), listener)
 
-        _run(run())
+        with listener:
+            _run(run())
 
 
 def dev(
-    port: Annotated[int | None, typer.Option(help="The API's port; else ATLAS_PORT.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The API's port; else ATLAS_PORT.")
+    ] = None,
 ) -> None:
     """Run API, worker, simulator and (without ATLAS_DATABASE_URL) PostgreSQL until Ctrl-C."""
     from atlas_gql.app import until_signalled
@@ -141,6 +154,17 @@ def schema() -> None:
 
     operations = _operations(load_settings())
     sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
+
+
+def _listening(host: str, port: int, choice: str) -> socket.socket:
+    from atlas_gql.app import listen
+
+    try:
+        return listen(host, port)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {exc.strerror}. Choose another with {choice}."
+        ) from exc
 
 
 @contextmanager

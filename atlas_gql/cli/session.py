@@ -21,17 +21,26 @@ def in_transaction(work: Callable[[Transaction], Awaitable[T]], settings: Settin
 
     Raises ConfigurationError when the database cannot be used, and whatever `work` raises.
     """
+
+    async def alone(database: Database) -> T:
+        async with database.scope(ENGINE).begin() as tx:
+            return await work(tx)
+
+    return on_database(alone, settings)
+
+
+def on_database(work: Callable[[Database], Awaitable[T]], settings: Settings | None = None) -> T:
+    """What `work` gives, which makes its own transactions; else as `in_transaction`."""
     with located(settings or load_settings()) as location:
         ensure_current(location)
         return asyncio.run(_run(location.url, work))
 
 
-async def _run(url: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
+async def _run(url: str, work: Callable[[Database], Awaitable[T]]) -> T:
     database = Database(url, max_connections=1)
     try:
         await database.open()
-        async with database.scope(ENGINE).begin() as tx:
-            return await work(tx)
+        return await work(database)
     except PoolTimeout as exc:
         raise ConfigurationError("PostgreSQL does not answer any more. Try again.") from exc
     finally:

@@ -27,11 +27,12 @@ def simulator(
             show_default=False,
         ),
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Demo tenants with policies of every kind.")] = False,
     seed: Annotated[int, typer.Option(help="Another number, other demo tenants and choices.")] = 0,
     latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds that every answer takes.")] = 0,
     faults: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Faults to begin with, a JSON list.", show_default=False),
+        typer.Option(metavar="FILE", help="Faults and habits to begin with, JSON.", show_default=False),
     ] = None,
     url_file: Annotated[
         Path | None,
@@ -56,7 +57,14 @@ def simulator(
     follow_parent()
     try:
         simulators.serve(
-            host=host, port=port, load=load, seed=seed, latency_ms=latency_ms, faults=faults, ready=ready
+            host=host,
+            port=port,
+            load=load,
+            full=full,
+            seed=seed,
+            latency_ms=latency_ms,
+            faults=faults,
+            ready=ready,
         )
     except simulators.LoadError as exc:
         raise ConfigurationError(str(exc)) from exc

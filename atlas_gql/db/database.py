@@ -3,6 +3,7 @@
     async with database.scope(ENGINE).begin() as tx:      # a transaction
         row = await tx.one(statement, run_id=run_id)
     rows = await database.scope(actor_scope).fetch(statement)   # one read, one round trip
+    await database.scope(ENGINE).step(work)                     # a transaction that may run twice
 
 A scope says on whose behalf the database is used. All access goes through one, so that it is the one
 place where row-level security is told who asks.
@@ -10,21 +11,29 @@ place where row-level security is told who asks.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import namedtuple_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed
 from sqlalchemy.sql.expression import Executable
 
 from atlas_gql.db.statements import prepare
 
+T = TypeVar("T")
 Row = Any
 """A named tuple of the columns that were selected."""
+
+PATIENCE = 30.0
+"""Seconds for which a step is tried again when its connection breaks, or the server is restarted."""
+BETWEEN_TRIES = 0.2
+"""Seconds."""
 
 SESSION = (
     "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
@@ -86,9 +95,13 @@ class ScopedDatabase:
         self.scope = scope
 
     async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
-        """The rows of one statement, in a round trip of its own."""
-        async with self._pool.connection() as connection:
-            return await Transaction(connection).fetch(statement, **parameters)
+        """The rows of one statement that reads, in a round trip of its own."""
+
+        async def read() -> list[Row]:
+            async with self._pool.connection() as connection:
+                return await Transaction(connection).fetch(statement, **parameters)
+
+        return await self._until_it_works(read)
 
     async def one(self, statement: Executable, **parameters: Any) -> Row | None:
         rows = await self.fetch(statement, **parameters)
@@ -102,8 +115,42 @@ class ScopedDatabase:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """A READ COMMITTED transaction: committed at the end, rolled back by an exception."""
-        async with self._pool.connection() as connection, connection.transaction():
-            yield Transaction(connection)
+        async with AsyncExitStack() as stack:
+
+            async def begun() -> AsyncConnection[Row]:
+                async with AsyncExitStack() as trying:
+                    connection = await trying.enter_async_context(self._pool.connection())
+                    await trying.enter_async_context(connection.transaction())
+                    stack.push_async_exit(trying.pop_all())
+                    return connection
+
+            yield Transaction(await self._until_it_works(begun))
+
+    async def step(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What `work` gives, done in a transaction; in another one when the connection breaks.
+
+        `work` must bear to be done twice: when the answer to a commit is lost, it may have taken effect.
+        """
+
+        async def attempt() -> T:
+            async with self._pool.connection() as connection, connection.transaction():
+                return await work(Transaction(connection))
+
+        return await self._until_it_works(attempt)
+
+    async def _until_it_works(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await attempt()
+            except PoolClosed:
+                raise
+            except OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+            # The others in the pool may be as broken as the one that was.
+            await self._pool.check()
+            await asyncio.sleep(BETWEEN_TRIES)
 
 
 class Database:

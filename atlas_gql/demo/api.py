@@ -31,7 +31,10 @@ class Api:
 
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30)
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(30),
+            trust_env=False,
         )
 
     def query(self, document: str, **variables: Any) -> dict[str, Any]:

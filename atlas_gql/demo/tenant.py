@@ -23,7 +23,7 @@ class Portal:
     """Graph with an administrator's token, and the simulator's own view of the tenant."""
 
     def __init__(self, simulator_url: str) -> None:
-        self._http = httpx.Client(base_url=simulator_url, timeout=30)
+        self._http = httpx.Client(base_url=simulator_url, timeout=30, trust_env=False)
         token = self._http.post(
             f"/{DEMO_TENANT.id}/oauth2/v2.0/token",
             data={

@@ -2,7 +2,8 @@
 
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.clouds import CHINA, CLOUDS, GLOBAL, US_GOVERNMENT, US_GOVERNMENT_DOD, Cloud
-from atlas_gql.graph.contracts import CONTRACTS, Family, PolicyContract, WriteStrategy, contract_of
+from atlas_gql.graph.contract import Family, PolicyContract, ReadStrategy, WriteStrategy
+from atlas_gql.graph.contracts import CONTRACTS, contract_of
 from atlas_gql.graph.microsoft import MicrosoftGraphClient
 from atlas_gql.graph.model import (
     Assignment,
@@ -15,6 +16,7 @@ from atlas_gql.graph.model import (
     parse_assignment,
 )
 from atlas_gql.graph.null import NullGraphClient
+from atlas_gql.graph.observer import Observer
 from atlas_gql.graph.pacing import Pacer
 from atlas_gql.graph.patience import Clock, Patience
 from atlas_gql.graph.steps import intermediate_fingerprints
@@ -59,11 +61,13 @@ __all__ = [
     "MicrosoftGraphClient",
     "MsalTokens",
     "NullGraphClient",
+    "Observer",
     "Pacer",
     "Patience",
     "Policy",
     "PolicyContract",
     "ReadBack",
+    "ReadStrategy",
     "Secret",
     "TargetKind",
     "TokenSource",

@@ -8,6 +8,7 @@ also empty bodies, HTML and broken JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -62,6 +63,12 @@ _MESSAGES = {
         "approved in the Intune admin center, or exclude the application there, and try again."
     ),
 }
+_FILED = (
+    "The tenant wants a second administrator to approve this change (Multi Admin Approval). A request was "
+    "filed with the reason given. Have it approved in the Intune admin center, or exclude the application "
+    "there, and try again."
+)
+_APPROVAL_CODE = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +92,14 @@ def as_object(body: Any, *, request_id: str | None = None) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise invalid_response(request_id=request_id)
     return body
+
+
+def count_of(raw: Any) -> int:
+    """A `$count`, which comes as plain text. Raises GraphError (INVALID_RESPONSE) for anything else."""
+    text = str(raw).strip().removeprefix("\ufeff")
+    if not (text.isascii() and text.isdigit()):
+        raise invalid_response("Microsoft gave no number.")
+    return int(text)
 
 
 def parse(content: bytes) -> Any:
@@ -124,12 +139,16 @@ def refusal(
     """
     code, text = _error_of(body)
     reason = _reason(status, headers, code, text, writing=writing)
-    message = _MESSAGES[reason]
+    message, detail = _MESSAGES[reason], None
     if reason is ReasonCode.PERMISSION_DENIED and permission:
         message = f"{message} Permission: {permission}."
+    filed = _filed(headers)
+    if reason is ReasonCode.APPROVAL_REQUIRED and filed is not None:
+        message, detail = _FILED, f"approval_request {filed}".strip()
     return GraphError(
         message,
         reason=reason,
+        detail=detail,
         status=status,
         retry_after=retry_after(headers, now=now),
         may_have_happened=writing and _uncertain(status),
@@ -174,9 +193,8 @@ def _uncertain(status: int) -> bool:
 def _reason(status: int, headers: Mapping[str, str], code: str, text: str, *, writing: bool) -> ReasonCode:
     # Only writes are held for approval; 412 says that the request for it was filed.
     # https://learn.microsoft.com/intune/fundamentals/role-based-access-control/multi-admin-approval-graph-api
-    filed = any(name.lower() == "x-msft-approval-code" for name in headers)
     said = f"{code} {text}".lower()
-    if writing and status in (400, 403, 412) and (filed or "approval" in said):
+    if writing and status in (400, 403, 412) and (_filed(headers) is not None or "approval" in said):
         return ReasonCode.APPROVAL_REQUIRED
     if status in (400, 403) and ("license" in said or "licence" in said):
         return ReasonCode.NOT_LICENSED
@@ -187,6 +205,12 @@ def _reason(status: int, headers: Mapping[str, str], code: str, text: str, *, wr
     return _REASONS.get(
         status, ReasonCode.INVALID_REQUEST if status < 500 else ReasonCode.DEPENDENCY_UNREACHABLE
     )
+
+
+def _filed(headers: Mapping[str, str]) -> str | None:
+    """The number of the request for approval that Microsoft filed; empty for one that is no number."""
+    code = next((str(v) for name, v in headers.items() if name.lower() == "x-msft-approval-code"), None)
+    return code if code is None or _APPROVAL_CODE.fullmatch(code) else ""
 
 
 def _error_of(body: Any) -> tuple[str, str]:

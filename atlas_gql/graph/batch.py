@@ -14,12 +14,14 @@ from itertools import count
 from typing import Any
 
 from atlas_gql.errors import GraphError
-from atlas_gql.graph.answers import as_object, decode, invalid_response, refusal
-from atlas_gql.graph.contracts import Family
+from atlas_gql.graph.answers import as_object, count_of, decode, invalid_response, refusal
+from atlas_gql.graph.contract import Family
 from atlas_gql.graph.transport import Call, Transport
+from atlas_gql.reasons import ReasonCode
 
 PARTS = 20
 """What Microsoft takes in one batch."""
+COUNT = "@odata.count"
 
 Part = dict[str, Any] | GraphError
 """What became of one part: its JSON object, or why there is none."""
@@ -32,12 +34,14 @@ class Batch:
     version: str
     family: Family
     permission: str | None = None
+    counting: bool = False
+    """Whether each part is a `$count`: it is given as `{COUNT: number}`."""
 
 
 async def read_all(transport: Transport, batch: Batch, urls: Sequence[str]) -> list[Part]:
     """What became of each url (relative to the version), in their order.
 
-    Raises GraphError when a batch as a whole fails.
+    Raises GraphError when a batch as a whole is refused.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -74,23 +78,34 @@ async def _ask(
     transport: Transport, batch: Batch, urls: Sequence[str], indexes: Sequence[int]
 ) -> dict[int, Part]:
     """One batch call; every index is in the result."""
-    answer = await transport.send(
-        Call(
-            method="POST",
-            url=f"/{batch.version}/$batch",
-            family=batch.family,
-            permission=batch.permission,
-            body={"requests": [{"id": str(index), "method": "GET", "url": urls[index]} for index in indexes]},
-        )
+    call = Call(
+        method="POST",
+        url=f"/{batch.version}/$batch",
+        family=batch.family,
+        permission=batch.permission,
+        body={"requests": [_request(batch, index, urls[index]) for index in indexes]},
+        cost=len(indexes),
     )
-    responses = decode(answer).get("responses")
-    if not isinstance(responses, list):
-        raise invalid_response(request_id=answer.request_id)
+    try:
+        answer = await transport.send(call)
+        responses = decode(answer).get("responses")
+        if not isinstance(responses, list):
+            raise invalid_response(request_id=answer.request_id)
+    except GraphError as error:
+        if error.reason_code is not ReasonCode.INVALID_RESPONSE:
+            raise
+        return dict.fromkeys(indexes, error)
     by_id = {str(part.get("id")): part for part in responses if isinstance(part, dict)}
     return {
         index: _judge(transport, batch, by_id.get(str(index)), request_id=answer.request_id)
         for index in indexes
     }
+
+
+def _request(batch: Batch, index: int, url: str) -> dict[str, Any]:
+    request: dict[str, Any] = {"id": str(index), "method": "GET", "url": url}
+    # https://learn.microsoft.com/graph/aad-advanced-queries (read 2026-11-23)
+    return {**request, "headers": {"ConsistencyLevel": "eventual"}} if batch.counting else request
 
 
 def _judge(transport: Transport, batch: Batch, part: dict[str, Any] | None, *, request_id: str) -> Part:
@@ -102,10 +117,10 @@ def _judge(transport: Transport, batch: Batch, part: dict[str, Any] | None, *, r
     body, headers = part.get("body"), part.get("headers")
     if status == 200:
         try:
-            return as_object(body, request_id=request_id)
+            return {COUNT: count_of(body)} if batch.counting else as_object(body, request_id=request_id)
         except GraphError as error:
             return error
-    return refusal(
+    refused = refusal(
         status,
         headers if isinstance(headers, dict) else {},
         body,
@@ -113,3 +128,5 @@ def _judge(transport: Transport, batch: Batch, part: dict[str, Any] | None, *, r
         permission=batch.permission,
         request_id=request_id,
     )
+    transport.observer.error(refused.reason_code)
+    return refused

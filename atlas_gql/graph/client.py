@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from atlas_gql.graph.contracts import PolicyContract
+from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.model import Assignment, Filter, Group, Policy
 
 
@@ -21,14 +22,26 @@ class GraphClient(Protocol):
     async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
         """One policy as it is now; may carry `error`. Raises GraphError (NOT_FOUND) when it is gone."""
 
-    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
-        """Groups by their ids, as given; None for one that does not exist."""
+    async def assignments(self, contract: PolicyContract, policy_id: str) -> tuple[Assignment, ...]:
+        """One policy's assignments as they are now; may wait some seconds, to share a call with others."""
+
+    async def groups(self, ids: Collection[str], *, members: bool = False) -> dict[str, Group | None]:
+        """Groups by their ids, as given; None for one that does not exist, or was deleted.
+
+        With `members`, they tell how many members they have, as far as Graph says it.
+        """
+
+    async def deleted_groups(self, ids: Collection[str]) -> dict[str, Group]:
+        """Those of the groups, by their ids as given, that were deleted and can still be brought back."""
 
     async def groups_named(self, names: Collection[str]) -> dict[str, list[Group]]:
         """Groups by their names, as given: none, one or several of each, as Graph compares names."""
 
     async def filters(self) -> list[Filter]:
         """Every assignment filter of the tenant."""
+
+    def writing(self) -> AbstractAsyncContextManager[None]:
+        """A place among the tenant's few writers: held from the read before a write to its answer."""
 
     async def assign(
         self,
@@ -38,7 +51,10 @@ class GraphClient(Protocol):
         *,
         justification: str | None = None,
     ) -> str | None:
-        """Replace all of a policy's assignments; returns the request id. For ASSIGN kinds."""
+        """Replace all of a policy's assignments; returns the request id.
+
+        For ASSIGN and UPDATE kinds.
+        """
 
     async def add_assignment(
         self,

@@ -17,11 +17,13 @@ from typing import Any
 import orjson
 
 from atlas_gql.errors import GraphError
-from atlas_gql.graph.contracts import PolicyContract
+from atlas_gql.graph.contract import PolicyContract
 
 NO_FILTER = "00000000-0000-0000-0000-000000000000"
 """One of the two ways in which Graph says that there is no filter; the other is null."""
 ODATA = "#microsoft.graph."
+_FILTER_ID = "deviceAndAppManagementAssignmentFilterId"
+_FILTER_TYPE = "deviceAndAppManagementAssignmentFilterType"
 
 
 class TargetKind(StrEnum):
@@ -49,7 +51,7 @@ class Assignment:
     filter_mode: str | None = None
     """`include` or `exclude`; None exactly when `filter_id` is None."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """The contract's extra fields, as Graph gave them."""
+    """The contract's extra fields, of the assignment and of its target, as Graph gave them."""
     intent: str | None = None
     """The intent where it is part of the identity (apps); else None."""
     source: str = "direct"
@@ -84,13 +86,15 @@ class Assignment:
 
     def body(self, contract: PolicyContract) -> dict[str, Any]:
         """The assignment as Graph wants it written: its target and the contract's fields, no ids."""
-        target: dict[str, Any] = {"@odata.type": ODATA + self.target.value}
+        own = self.target is TargetKind.GROUP
+        target: dict[str, Any] = {"@odata.type": ODATA + (contract.group_target if own else self.target)}
         if self.group_id is not None:
             target["groupId"] = self.group_id
         if contract.supports_filters:
-            target["deviceAndAppManagementAssignmentFilterId"] = self.filter_id
-            target["deviceAndAppManagementAssignmentFilterType"] = self.filter_mode or "none"
+            target[_FILTER_ID] = self.filter_id
+            target[_FILTER_TYPE] = self.filter_mode or "none"
         said = {name: value for name, value in self.extra.items() if value is not None}
+        target |= {name: said.pop(name) for name in contract.target_fields if name in said}
         return {"@odata.type": ODATA + contract.element_type, **said, "target": target}
 
 
@@ -117,6 +121,10 @@ class Group:
     kind: str
     rule: str | None = None
     created: str | None = None
+    deleted: str | None = None
+    """When it was deleted, for one that can still be brought back."""
+    members: int | None = None
+    """How many direct members it has, where that was asked for and could be told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,18 +146,19 @@ def parse_assignment(contract: PolicyContract, raw: Mapping[str, Any]) -> Assign
     target = raw.get("target") if isinstance(raw, Mapping) else None
     if not isinstance(target, Mapping):
         raise ValueError("an assignment without a target")
-    kind = _kind(target)
-    filter_id = _text(target.get("deviceAndAppManagementAssignmentFilterId"))
-    mode = _text(target.get("deviceAndAppManagementAssignmentFilterType"))
-    if filter_id in (None, NO_FILTER) or mode in (None, "none"):
+    kind, filter_id, mode = _kind(contract, target), target.get(_FILTER_ID), target.get(_FILTER_TYPE)
+    if filter_id in (None, "", NO_FILTER) or mode in (None, "none"):
         filter_id = mode = None
+    elif not isinstance(filter_id, str) or mode not in ("include", "exclude"):
+        kind = TargetKind.UNKNOWN  # written without its filter it would reach further
     extra = {name: raw.get(name) for name in contract.extra_fields}
+    extra |= {name: target.get(name) for name in contract.target_fields}
     group_id = _text(target.get("groupId")) if kind in (TargetKind.GROUP, TargetKind.EXCLUDED_GROUP) else None
     return Assignment(
         target=kind,
         group_id=group_id,
-        filter_id=filter_id,
-        filter_mode=mode,
+        filter_id=_text(filter_id),
+        filter_mode=_text(mode),
         extra=extra,
         intent=_text(raw.get("intent")) if contract.intent_in_identity else None,
         source=_text(raw.get("source")) or "direct",
@@ -168,12 +177,12 @@ def fingerprint(assignments: Iterable[Assignment]) -> str:
     return hashlib.sha256(b"\n".join(items)).hexdigest()
 
 
-def _kind(target: Mapping[str, Any]) -> TargetKind:
+def _kind(contract: PolicyContract, target: Mapping[str, Any]) -> TargetKind:
     name = str(target.get("@odata.type", "")).removeprefix("#").removeprefix("microsoft.graph.")
-    try:
-        kind = TargetKind(name)
-    except ValueError:
-        return TargetKind.UNKNOWN
+    if contract.only_groups:
+        kind = TargetKind.GROUP if name == contract.group_target else TargetKind.UNKNOWN
+    else:
+        kind = next((known for known in TargetKind if known.value == name), TargetKind.UNKNOWN)
     needs_group = kind in (TargetKind.GROUP, TargetKind.EXCLUDED_GROUP)
     return TargetKind.UNKNOWN if needs_group and not _text(target.get("groupId")) else kind
 

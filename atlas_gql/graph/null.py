@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 from atlas_gql.errors import GraphError
@@ -22,8 +23,13 @@ class NullGraphClient:
         await self._call()
         yield  # makes it a generator
 
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        await self._call()
+        yield
+
     policies = pages = _list
-    policy = groups = groups_named = filters = get = _call
+    policy = assignments = groups = deleted_groups = groups_named = filters = get = _call
     assign = add_assignment = delete_assignment = _call
 
     async def aclose(self) -> None:

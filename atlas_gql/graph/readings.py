@@ -7,7 +7,7 @@ from typing import Any
 
 from atlas_gql.errors import GraphError
 from atlas_gql.graph.answers import invalid_response
-from atlas_gql.graph.contracts import PolicyContract
+from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.model import Assignment, Filter, Group, Policy, parse_assignment
 
 GROUP_FIELDS = "id,displayName,groupTypes,membershipRule,createdDateTime"
@@ -29,8 +29,6 @@ _PLATFORMS = (
             "editionupgrade",
             "azuread",
             "activedirectory",
-            "devicemanagementscript",
-            "devicehealthscript",
         ),
     ),
 )
@@ -39,7 +37,7 @@ _PLATFORMS = (
 
 def policy_fields(contract: PolicyContract) -> str:
     """The `$select` of what is kept of a policy."""
-    fields = ("id", contract.name_field, contract.platform_field, "roleScopeTagIds")
+    fields = ("id", contract.name_field, contract.platform_field, contract.tags_field)
     return ",".join(name for name in fields if name)
 
 
@@ -54,12 +52,10 @@ def policy_of(contract: PolicyContract, raw: Mapping[str, Any]) -> Policy:
     assignments: tuple[Assignment, ...] = ()
     error = None
     try:
-        if "assignments@odata.nextLink" in raw:
-            raise invalid_response("Microsoft gave only a part of the policy's assignments.")
-        assignments = assignments_of(contract, raw.get("assignments"))
+        assignments = expanded(contract, raw)
     except GraphError as exc:
         error = exc
-    tags = raw.get("roleScopeTagIds")
+    tags = raw.get(contract.tags_field) if contract.tags_field else None
     return Policy(
         policy_type=contract.policy_type,
         id=policy_id,
@@ -69,6 +65,13 @@ def policy_of(contract: PolicyContract, raw: Mapping[str, Any]) -> Policy:
         assignments=assignments,
         error=error,
     )
+
+
+def expanded(contract: PolicyContract, raw: Mapping[str, Any]) -> tuple[Assignment, ...]:
+    """The assignments that came along with a policy. Raises GraphError (INVALID_RESPONSE) unless whole."""
+    if "assignments@odata.nextLink" in raw:
+        raise invalid_response("Microsoft gave only a part of the policy's assignments.")
+    return assignments_of(contract, raw.get("assignments"))
 
 
 def assignments_of(contract: PolicyContract, raw: Any) -> tuple[Assignment, ...]:
@@ -96,6 +99,7 @@ def group_of(raw: Mapping[str, Any]) -> Group:
         kind=kind,
         rule=_text(raw.get("membershipRule")) if dynamic else None,
         created=_text(raw.get("createdDateTime")),
+        deleted=_text(raw.get("deletedDateTime")),
     )
 
 
@@ -115,7 +119,9 @@ def filter_of(raw: Mapping[str, Any]) -> Filter:
 def _platform(contract: PolicyContract, raw: Mapping[str, Any]) -> str | None:
     if contract.platform_field:
         return _text(raw.get(contract.platform_field))
-    kind = str(raw.get("@odata.type") or contract.element_type).lower()
+    if contract.platform:
+        return contract.platform
+    kind = str(raw.get("@odata.type") or "").lower()
     name = kind.removeprefix("#").removeprefix("microsoft.graph.")
     return next((platform for platform, starts in _PLATFORMS if name.startswith(starts)), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from atlas_gql.graph.contracts import PolicyContract, WriteStrategy
+from atlas_gql.graph.contract import PolicyContract, WriteStrategy
 from atlas_gql.graph.model import Assignment, fingerprint
 
 

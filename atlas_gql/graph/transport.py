@@ -14,7 +14,8 @@ import orjson
 
 from atlas_gql.errors import GraphError
 from atlas_gql.graph.answers import Answer, invalid_response, parse, refusal, unreachable
-from atlas_gql.graph.contracts import Family
+from atlas_gql.graph.contract import Family
+from atlas_gql.graph.observer import Observer, Unobserved
 from atlas_gql.graph.pacing import Pacer
 from atlas_gql.graph.patience import Clock, Patience
 from atlas_gql.graph.tokens import TokenSource
@@ -40,6 +41,8 @@ class Call:
     permission: str | None = None
     """The Graph permission the call takes, named in the error when it is missing."""
     writing: bool = False
+    cost: int = 1
+    """How many requests Microsoft counts: the parts of a batch count each."""
     repeatable: bool = True
     """Whether doing it twice does no harm."""
     success: tuple[int, ...] = (200, 201, 204)
@@ -58,12 +61,14 @@ class Transport:
         pacer: Pacer,
         patience: Patience | None = None,
         clock: Clock | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.base = httpx.URL(base_url)
         self.tenant = tenant
         self.pacer = pacer
         self.patience = patience or Patience()
         self.clock = clock or Clock()
+        self.observer = observer or Unobserved()
         self._tokens = tokens
         self._http = http
 
@@ -79,12 +84,20 @@ class Transport:
         for tried in count(1):
             try:
                 async with self.pacer.turn(
-                    self.tenant, call.family, writing=call.writing, at_most=self.patience.total - waited
+                    self.tenant,
+                    call.family,
+                    writing=call.writing,
+                    at_most=self.patience.total - waited,
+                    cost=call.cost,
                 ) as paused:
                     waited += paused
                     token = await self._token(refused)
-                    return await self._attempt(call, token, request_id)
+                    answer = await self._attempt(call, token, request_id)
+                self.pacer.went_well(self.tenant, call.family, writing=call.writing)
+                return answer
             except GraphError as error:
+                error.client_request_id = request_id
+                self.observer.error(error.reason_code)
                 error.request_id = error.request_id or request_id
                 if error.status == 401 and refused is None:
                     refused = token  # a refused token means that nothing was carried out
@@ -138,10 +151,12 @@ class Transport:
             ):
                 answer = await _read(response, request_id)
         except (httpx.HTTPError, TimeoutError) as exc:
+            self.observer.call(call.method, None)
             raise unreachable(exc, writing=call.writing, request_id=request_id) from exc
         except GraphError as error:
             error.may_have_happened = call.writing
             raise
+        self.observer.call(call.method, answer.status)
         if answer.status in call.success:
             return answer
         refused = refusal(

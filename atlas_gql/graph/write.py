@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from atlas_gql.errors import GraphError, OperationFailure
 from atlas_gql.graph.client import GraphClient
-from atlas_gql.graph.contracts import PolicyContract, WriteStrategy
-from atlas_gql.graph.model import Assignment, Policy, TargetKind, fingerprint
+from atlas_gql.graph.contract import PolicyContract, WriteStrategy
+from atlas_gql.graph.model import Assignment, Policy, fingerprint
 from atlas_gql.graph.steps import intermediate_fingerprints, key, keys, steps_between
+from atlas_gql.graph.writable import demand_writable
 from atlas_gql.reasons import ReasonCode
 
 
@@ -87,31 +88,35 @@ async def write_assignments(
     effect is unknown. VERIFICATION_FAILED: it was accepted, and the tenant holds something else.
     """
     wanted = tuple(assignment for assignment in desired if assignment.is_direct)
-    before = await client.policy(contract, policy_id)
-    if before.error:
-        raise before.error
-    current = fingerprint(before.assignments)
     goal = fingerprint(wanted)
-    if current == goal:
-        return Written(outcome=WriteOutcome.UNCHANGED, before=before, after=before)
-    if current != planned_from and current not in ours:
-        raise OperationFailure(
-            "The policy's assignments changed after the plan was made; nothing was written. Make a new plan.",
-            reason=ReasonCode.STALE_PLAN,
-        )
-    _demand_writable(contract, before.assignments, wanted)
-    intent = Intent(
-        before_fingerprint=current,
-        desired_fingerprint=goal,
-        intermediate=tuple(intermediate_fingerprints(contract, before.assignments, wanted)),
-    )
-    await keep(before, intent)
     work = _Write(client, contract, policy_id, justification, read_back or ReadBack())
-    if contract.write is WriteStrategy.ITEMS:
-        after = await work.item_by_item(before, wanted, goal)
-    else:
-        after = await work.at_once(current, wanted, goal)
+    async with client.writing():
+        before = await client.policy(contract, policy_id)
+        if before.error:
+            raise before.error
+        current = fingerprint(before.assignments)
+        if current == goal:
+            return Written(outcome=WriteOutcome.UNCHANGED, before=before, after=before)
+        if current != planned_from and current not in ours:
+            raise OperationFailure(
+                "The policy's assignments changed after the plan was made; nothing was written. "
+                "Make a new plan.",
+                reason=ReasonCode.STALE_PLAN,
+            )
+        demand_writable(contract, before.assignments, wanted)
+        intent = Intent(
+            before_fingerprint=current,
+            desired_fingerprint=goal,
+            intermediate=tuple(intermediate_fingerprints(contract, before.assignments, wanted)),
+        )
+        await keep(before, intent)
+        await work.begin(before, wanted)
+    # Outside, so that others write while this one waits for company to read back with.
+    after = replace(before, assignments=await work.finish(before, wanted, goal))
     return Written(outcome=WriteOutcome.APPLIED, before=before, after=after, request_id=work.request_id)
+
+
+Held = Sequence[Assignment]
 
 
 class _Write:
@@ -130,42 +135,53 @@ class _Write:
         self._policy_id = policy_id
         self._justification = justification
         self._read_back = read_back
+        self._items = contract.write is WriteStrategy.ITEMS
+        self._unclear: GraphError | None = None
         self.request_id: str | None = None
 
-    async def at_once(self, current: str, wanted: Sequence[Assignment], goal: str) -> Policy:
-        """Replace the set; once more if no clear answer came and the policy is found unchanged."""
-
-        def reached(policy: Policy) -> bool:
-            return fingerprint(policy.assignments) == goal
-
-        unclear = await self._sent(self._assign(wanted))
-        seen = await self._look(reached)
-        if unclear and seen and fingerprint(seen.assignments) == current:
-            unclear = await self._sent(self._assign(wanted))
-            seen = await self._look(reached)
-        return _verified(seen, goal, unclear)
-
-    async def item_by_item(self, before: Policy, wanted: Sequence[Assignment], goal: str) -> Policy:
-        """Add, see that all additions are there, only then delete."""
+    async def begin(self, before: Policy, wanted: Held) -> None:
+        """Replace the set; or add what is missing, item by item."""
+        if not self._items:
+            self._unclear = await self._sent(self._assign(wanted))
+            return
         for assignment in steps_between(before.assignments, wanted).adds:
             await self._add(assignment)
+
+    async def finish(self, before: Policy, wanted: Held, goal: str) -> tuple[Assignment, ...]:
+        """See that the policy holds what was wanted; raises when it does not."""
+        if self._items:
+            return await self._delete_surplus(before, wanted, goal)
+
+        def reached(seen: Held) -> bool:
+            return fingerprint(seen) == goal
+
+        seen = await self._look(reached)
+        if self._unclear and seen is not None and fingerprint(seen) == fingerprint(before.assignments):
+            async with self._client.writing():
+                self._unclear = await self._sent(self._assign(wanted))
+            seen = await self._look(reached)
+        return _verified(seen, goal, self._unclear)
+
+    async def _delete_surplus(self, before: Policy, wanted: Held, goal: str) -> tuple[Assignment, ...]:
+        """See that all additions are there, and only then delete."""
         needed = keys(wanted)
-        seen = await self._look(lambda policy: needed <= keys(policy.assignments))
-        if seen is None or not needed <= keys(seen.assignments):
+        seen = await self._look(lambda seen: needed <= keys(seen))
+        if seen is None or not needed <= keys(seen):
             return _verified(seen, goal, None)
         # What somebody else added meanwhile is not ours to delete; what we added twice is.
         known = {assignment.raw["id"] for assignment in before.assignments if assignment.is_direct}
         deletes = [
             assignment
-            for assignment in steps_between(seen.assignments, wanted).deletes
+            for assignment in steps_between(seen, wanted).deletes
             if assignment.raw.get("id") in known or key(assignment) in needed
         ]
+        if not deletes:
+            return _verified(seen, goal, None)
         unclear = None
-        for assignment in deletes:
-            unclear = await self._sent(self._delete(assignment)) or unclear
-        if deletes:
-            seen = await self._look(lambda policy: fingerprint(policy.assignments) == goal)
-        return _verified(seen, goal, unclear)
+        async with self._client.writing():
+            for assignment in deletes:
+                unclear = await self._sent(self._delete(assignment)) or unclear
+        return _verified(await self._look(lambda seen: fingerprint(seen) == goal), goal, unclear)
 
     async def _add(self, assignment: Assignment) -> None:
         """Add one; after an unclear answer it is looked for before it is sent again."""
@@ -174,10 +190,11 @@ class _Write:
             unclear = await self._sent(self._post(assignment))
             if unclear is None:
                 return
-            seen = await self._look(lambda policy: key(assignment) in keys(policy.assignments))
+            # Among the writers nobody waits for company.
+            seen = await self._look(lambda seen: key(assignment) in keys(seen), alone=True)
             if seen is None:
                 break
-            if key(assignment) in keys(seen.assignments):
+            if key(assignment) in keys(seen):
                 return
         raise _uncertain(unclear)
 
@@ -212,8 +229,10 @@ class _Write:
             return error
         return None
 
-    async def _look(self, found: Callable[[Policy], bool]) -> Policy | None:
-        """The policy when `found` is true of it, else as last seen; None when the last look failed.
+    async def _look(
+        self, found: Callable[[Held], bool], *, alone: bool = False
+    ) -> tuple[Assignment, ...] | None:
+        """The assignments when `found` is true of them, else as last seen; None when the last look failed.
 
         Raises GraphError (THROTTLED): whoever resumes later begins by reading.
         """
@@ -221,22 +240,30 @@ class _Write:
         for wait in self._read_back.waits:
             await self._read_back.sleep(wait)
             try:
-                seen = await self._client.policy(self._contract, self._policy_id)
+                seen = await self._read(alone=alone)
             except GraphError as error:
                 if error.reason_code is ReasonCode.THROTTLED:
                     raise
                 seen = None
-            if seen and seen.error:
-                seen = None
-            if seen and found(seen):
+            if seen is not None and found(seen):
                 return seen
         return seen
 
+    async def _read(self, *, alone: bool) -> tuple[Assignment, ...]:
+        if not alone:
+            return await self._client.assignments(self._contract, self._policy_id)
+        policy = await self._client.policy(self._contract, self._policy_id)
+        if policy.error:
+            raise policy.error
+        return policy.assignments
 
-def _verified(seen: Policy | None, goal: str, unclear: GraphError | None) -> Policy:
+
+def _verified(
+    seen: tuple[Assignment, ...] | None, goal: str, unclear: GraphError | None
+) -> tuple[Assignment, ...]:
     if seen is None:
         raise _uncertain(unclear)
-    if fingerprint(seen.assignments) == goal:
+    if fingerprint(seen) == goal:
         return seen
     if unclear:
         raise _uncertain(unclear)
@@ -256,30 +283,3 @@ def _uncertain(cause: GraphError | None) -> OperationFailure:
     )
     failure.__cause__ = cause
     return failure
-
-
-def _demand_writable(
-    contract: PolicyContract, current: Sequence[Assignment], wanted: Sequence[Assignment]
-) -> None:
-    direct = [assignment for assignment in current if assignment.is_direct]
-    if any(assignment.target is TargetKind.UNKNOWN for assignment in (*direct, *wanted)):
-        raise OperationFailure(
-            "The policy is assigned to a kind of target that Atlas does not write; nothing was written.",
-            reason=ReasonCode.UNSUPPORTED,
-        )
-    if not contract.supports_filters and any(assignment.filter_id for assignment in wanted):
-        raise OperationFailure(
-            "This kind of policy takes no assignment filters; without its filter the assignment would "
-            "reach further. Nothing was written.",
-            reason=ReasonCode.UNSUPPORTED,
-        )
-    if len({assignment.identity for assignment in wanted}) < len(wanted):
-        raise OperationFailure(
-            "Two assignments name the same target; Microsoft would ignore one of them. Nothing was written.",
-            reason=ReasonCode.INVALID_REQUEST,
-        )
-    if contract.write is WriteStrategy.ITEMS and not all(assignment.raw.get("id") for assignment in direct):
-        raise OperationFailure(
-            "Microsoft gave an assignment without an id, which could not be deleted. Nothing was written.",
-            reason=ReasonCode.INVALID_RESPONSE,
-        )

@@ -15,17 +15,19 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.tables import backup_sets
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import GraphClient, Intent, Policy, contract_of, write_assignments
 from atlas_gql.ops import backups, items
 from atlas_gql.ops.control import RunCancelled
+from atlas_gql.ops.crash import AFTER_INTENT, AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import classify
-from atlas_gql.ops.graph import release_if_long
+from atlas_gql.ops.graph import WritingGraph, release_if_throttled
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.restores import RunRestores
+from atlas_gql.ops.retries import Left
 from atlas_gql.plugins.api import CapturedPolicy, PlannedWrite
 from atlas_gql.reasons import ReasonCode
 
@@ -50,28 +52,32 @@ class RestoreWriter(RunRestores):
         *,
         plan_life: timedelta,
         graph: Callable[[], Awaitable[GraphClient]],
+        left: Left,
     ) -> None:
         super().__init__(database, claim, plan_life=plan_life)
         self._graph = graph
+        self._left = left
         self._once = asyncio.Lock()
+        # Many policies are on their way at once, and the run's row lets one of them through at a time:
+        # they queue here, each without a connection.
+        self._step = asyncio.Lock()
         self._resumed: _Resumed | None = None
 
     async def apply(self, write: PlannedWrite, *, justification: str | None = None) -> None:
         claim = self._claim
         items.stop_if_cancelled(claim)
         resumed = await self._look_once()
-        key = str(write.item_id)
-        if key in resumed.final:
+        if write.key in resumed.final:
             return
         if write.action == "blocked":
             await self._record(_blocked(write, claim.type))
             return
         graph = await self._graph()
-        ours = resumed.ours(key)
+        ours = resumed.ours(write.key)
         contract = contract_of(write.policy_type)
         try:
             written = await write_assignments(
-                graph,
+                WritingGraph(graph, claim),
                 contract,
                 write.target_id,
                 planned_from=write.base_hash,
@@ -81,11 +87,11 @@ class RestoreWriter(RunRestores):
                 justification=justification,
             )
         except OperationFailure as exc:
-            release_if_long(exc)
+            release_if_throttled(exc)
             await self._record(_failed(write, exc, claim.type))
         else:
             await self._record(
-                Item(key=key, label=write.label, state=items.SUCCEEDED, result=written.outcome.value)
+                Item(key=write.key, label=write.label, state=items.SUCCEEDED, result=written.outcome.value)
             )
 
     async def _keep(
@@ -102,12 +108,13 @@ class RestoreWriter(RunRestores):
         captured = await resumed.capture(graph, before)
         left = sorted({*ours, *intent.intermediate, intent.desired_fingerprint})
         item = Item(
-            key=str(write.item_id),
+            key=write.key,
             label=write.label,
             state=items.INTENT,
             data={"before": intent.before_fingerprint, "ours": left},
         )
-        async with self._database.scope(ENGINE).begin() as tx:
+
+        async def keep(tx: Transaction) -> None:
             await items.hold(tx, claim)
             if claim.cancelled:
                 raise RunCancelled
@@ -120,14 +127,19 @@ class RestoreWriter(RunRestores):
                 policies=[captured],
                 failures={},
             )
+
+        async with self._step:
+            await self._database.scope(ENGINE).step(keep)
+        crash_here(AFTER_INTENT)
         items.stop_if_cancelled(claim)
 
     async def _record(self, item: Item) -> None:
-        async with self._database.scope(ENGINE).begin() as tx:
-            await items.record(tx, self._claim, [item])
+        async with self._step:
+            await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, [item]))
+        crash_here(AFTER_RESULT)
 
     async def _look_once(self) -> _Resumed:
-        """What earlier attempts left, read once a run."""
+        """What earlier attempts, and the runs that this one retries, left; read once a run."""
         async with self._once:
             if self._resumed is None:
                 run_id = self._claim.run_id
@@ -137,8 +149,9 @@ class RestoreWriter(RunRestores):
                         "The run has no backup set for the state before it.", reason=ReasonCode.UNKNOWN_ERROR
                     )
                 self._resumed = _Resumed(
-                    final=await items.final_keys(self._database, run_id),
+                    final=await items.final_keys(self._database, run_id) | self._left.settled,
                     intents=await items.open_intents(self._database, run_id),
+                    left=self._left,
                     before_set=before.id,
                     plan=await self.plan_groups(),
                 )
@@ -149,8 +162,15 @@ class _Resumed:
     """What a run knows when it begins to write: what is done, what is in doubt, and whom things name."""
 
     def __init__(
-        self, *, final: frozenset[str], intents: Mapping[str, Any], before_set: UUID, plan: frozenset[str]
+        self,
+        *,
+        final: frozenset[str],
+        intents: Mapping[str, Any],
+        left: Left,
+        before_set: UUID,
+        plan: frozenset[str],
     ) -> None:
+        self._left = left
         self.final = final
         self.before_set = before_set
         self._intents = intents
@@ -160,8 +180,8 @@ class _Resumed:
         self._filters: dict[str, Mapping[str, Any]] = {}
 
     def ours(self, key: str) -> list[str]:
-        """The fingerprints that an earlier attempt's write of this item may have left behind."""
-        return list((self._intents.get(key) or {}).get("ours", ()))
+        """The fingerprints that an earlier write of this item may have left behind."""
+        return [*(self._intents.get(key) or {}).get("ours", ()), *self._left.ours.get(key, ())]
 
     async def capture(self, graph: GraphClient, policy: Policy) -> CapturedPolicy:
         """The policy as a backup keeps it, with the names of what it refers to."""
@@ -208,16 +228,14 @@ def _blocked(write: PlannedWrite, operation: str) -> Item:
         ),
         operation,
     )
-    return Item(
-        key=str(write.item_id), label=write.label, state=items.SKIPPED, result="skipped", failure=failure
-    )
+    return Item(key=write.key, label=write.label, state=items.SKIPPED, result="skipped", failure=failure)
 
 
 def _failed(write: PlannedWrite, error: OperationFailure, operation: str) -> Item:
     if error.failure_code == "failed":
         error.failure_code = "item_failed"
     return Item(
-        key=str(write.item_id),
+        key=write.key,
         label=write.label,
         state=items.FAILED,
         result=RESULTS.get(error.reason_code, "failed"),

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, text
+from sqlalchemy import bindparam, insert, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import backup_sets
 from atlas_gql.ops import items
+from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.inputs import digest
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
+from atlas_gql.ops.retries import Left
 from atlas_gql.plugins.api import CapturedPolicy
 
 _NEW = insert(backup_sets).values(
@@ -24,6 +26,12 @@ _NEW = insert(backup_sets).values(
         name: bindparam(name, type_=backup_sets.c[name].type)
         for name in ("id", "tenant_id", "workspace_id", "origin", "run_id", "restore_run_id", "policy_types")
     }
+)
+
+_REOPEN = (
+    update(backup_sets)
+    .where(backup_sets.c.id == bindparam("set_id"))
+    .values(state="capturing", completed_at=None)
 )
 
 # Content that an earlier backup holds already is found by its hash and not stored again.
@@ -37,16 +45,21 @@ _CONTENTS = text(
     """
 ).bindparams(bindparam("rows", type_=JSONB))
 
+# What was captured stays as it was; only what could not be is tried again.
 _ITEMS = text(
     """
-    INSERT INTO backup_items (id, tenant_id, workspace_id, backup_set_id, policy_type, external_id, name,
-        platform, assignments_state, content_hash, assignment_count, reason, message)
+    INSERT INTO backup_items AS item (id, tenant_id, workspace_id, backup_set_id, policy_type, external_id,
+        name, platform, assignments_state, content_hash, assignment_count, reason, message)
     SELECT given.id, :tenant_id, :workspace_id, :backup_set_id, given.policy_type, given.external_id,
         given.name, given.platform, given.state, decode(given.hash, 'hex'), given.count, given.reason,
         given.message
     FROM jsonb_to_recordset(:rows) AS given(id uuid, policy_type text, external_id text, name text,
         platform text, state text, hash text, count int, reason text, message text)
-    ON CONFLICT (backup_set_id, policy_type, external_id) DO NOTHING
+    ON CONFLICT (backup_set_id, policy_type, external_id) DO UPDATE SET
+        name = excluded.name, platform = excluded.platform, assignments_state = excluded.assignments_state,
+        content_hash = excluded.content_hash, assignment_count = excluded.assignment_count,
+        reason = excluded.reason, message = excluded.message, created_at = clock_timestamp()
+    WHERE item.assignments_state = 'failed'
     """
 ).bindparams(bindparam("rows", type_=JSONB))
 
@@ -89,6 +102,11 @@ async def new_backup_set(
     )
 
 
+async def reopen(tx: Transaction, set_id: UUID) -> None:
+    """Let a run that retries another fill the holes of the set that it made."""
+    await tx.execute(_REOPEN, set_id=set_id)
+
+
 def content_of(policy: CapturedPolicy) -> dict[str, Any]:
     """What a backup stores of a policy beside its identity."""
     return {
@@ -124,17 +142,12 @@ async def store(
     policies: Sequence[CapturedPolicy],
     failures: Mapping[str, Failure],
 ) -> None:
-    """Put policies into a set; those that are there already stay as they are."""
-    rows = [_row(policy, failures.get(key_of(policy))) for policy in policies]
+    """Put policies into a set; those that were captured already stay as they are."""
+    rows = [_row(policy, failures.get(policy.key)) for policy in policies]
     owner = {"tenant_id": tenant_id, "workspace_id": workspace_id}
     await tx.execute(_CONTENTS, rows=rows, **owner)
     await tx.execute(_ITEMS, rows=rows, backup_set_id=set_id, **owner)
     await tx.execute(_POLICIES, rows=rows, **owner)
-
-
-def key_of(policy: CapturedPolicy) -> str:
-    """The key of a policy among the items of a run."""
-    return f"{policy.policy_type}/{policy.id}"
 
 
 def _row(policy: CapturedPolicy, failure: Failure | None) -> dict[str, Any]:
@@ -157,35 +170,41 @@ def _row(policy: CapturedPolicy, failure: Failure | None) -> dict[str, Any]:
 class RunBackups:
     """The backup set that one run captures (`Backups` of the plugin API)."""
 
-    def __init__(self, database: Database, claim: Claim) -> None:
+    def __init__(self, database: Database, claim: Claim, left: Left) -> None:
         self._database = database
         self._claim = claim
+        self._settled = left.settled
 
     async def save(self, captured: Sequence[CapturedPolicy]) -> None:
         claim = self._claim
+        captured = [policy for policy in captured if policy.key not in self._settled]
         failures = {
-            key_of(policy): classify(policy.error, claim.type)
-            for policy in captured
-            if policy.error is not None
+            policy.key: classify(policy.error, claim.type) for policy in captured if policy.error is not None
         }
-        async with self._database.scope(ENGINE).begin() as tx:
-            await items.hold(tx, claim)
+
+        async def keep(tx: Transaction) -> None:
+            new = await items.record(tx, claim, [_item(policy, failures) for policy in captured])
             await store(
                 tx,
                 set_id=claim.row.subject_id,
                 tenant_id=claim.tenant_id,
                 workspace_id=claim.workspace_id,
-                policies=captured,
+                policies=[policy for policy in captured if policy.key in new],
                 failures=failures,
             )
-            await items.record(tx, claim, [_item(policy, failures) for policy in captured])
+
+        await self._database.scope(ENGINE).step(keep)
+        crash_here(AFTER_RESULT)
         items.stop_if_cancelled(claim)
 
 
 def _item(policy: CapturedPolicy, failures: Mapping[str, Failure]) -> Item:
-    key = key_of(policy)
-    failure = failures.get(key)
+    failure = failures.get(policy.key)
     state = items.FAILED if failure else items.SUCCEEDED
     return Item(
-        key=key, label=policy.name, state=state, result=None if failure else "captured", failure=failure
+        key=policy.key,
+        label=policy.name,
+        state=state,
+        result=None if failure else "captured",
+        failure=failure,
     )

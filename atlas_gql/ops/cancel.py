@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, update
@@ -37,8 +38,11 @@ async def cancel(
     tenant_id: UUID,
     workspace_id: UUID,
     request_id: str | None,
-) -> None:
-    """Ask a run to end. Raises RunFinished for one that has, NotFound for one that is not the tenant's."""
+) -> Any | None:
+    """Ask a run to end; gives its row when it has ended with that.
+
+    Raises RunFinished for one that had ended before, NotFound for one that is not the tenant's.
+    """
     async with database.scope(actor.scope).begin() as tx:
         row = await tx.one(_ASK, run_id=run_id, of_tenant=tenant_id)
         if row is None:
@@ -55,5 +59,6 @@ async def cancel(
             resource=("OperationRun", str(run_id)),
         )
         await tx.fetch(NOTIFY, run_id_text=str(run_id))
-    if row.status == "queued":
-        await finish(database, run_id=run_id, attempt=row.attempt, from_status="queued", cancelled=True)
+    if row.status != "queued":
+        return None
+    return await finish(database, run_id=run_id, attempt=row.attempt, from_status="queued", cancelled=True)

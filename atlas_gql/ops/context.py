@@ -15,10 +15,12 @@ from atlas_gql.graph import GraphClient
 from atlas_gql.ops import items
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.backups import RunBackups
+from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import classify
 from atlas_gql.ops.graph import ReadOnlyGraph
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
+from atlas_gql.ops.retries import Left
 from atlas_gql.plugins.api import Run, Tenant
 
 Result = TypeVar("Result")
@@ -37,6 +39,7 @@ class Context:
         graph: GraphClient,
         restores: RestoreWriter,
         executor: Executor,
+        left: Left,
     ) -> None:
         self._database = database
         self._claim = claim
@@ -51,8 +54,10 @@ class Context:
         )
         self.tenant = tenant
         self.graph: GraphClient = ReadOnlyGraph(graph)
-        self.backups = RunBackups(database, claim)
+        self.backups = RunBackups(database, claim, left)
         self.restores = restores
+        self.again = left.again
+        self._settled = left.settled
         self._log = structlog.get_logger("atlas.plugin").bind(
             run=str(claim.run_id), operation=claim.type, tenant=str(claim.tenant_id), attempt=claim.attempt
         )
@@ -72,7 +77,7 @@ class Context:
         await self._record(Item(key=key, label=label or key, state=items.SKIPPED, failure=failure))
 
     async def done(self) -> frozenset[str]:
-        return await items.final_keys(self._database, self._claim.run_id)
+        return await items.final_keys(self._database, self._claim.run_id) | self._settled
 
     async def check(self) -> None:
         await asyncio.sleep(0)
@@ -107,6 +112,6 @@ class Context:
         self._log.info(event, **values)
 
     async def _record(self, item: Item) -> None:
-        async with self._database.scope(ENGINE).begin() as tx:
-            await items.record(tx, self._claim, [item])
+        await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, [item]))
+        crash_here(AFTER_RESULT)
         items.stop_if_cancelled(self._claim)

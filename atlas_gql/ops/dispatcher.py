@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 from sqlalchemy import bindparam, delete, func, select, text, update
 
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import workers
+from atlas_gql.metrics import Meter
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.leases import CRASHES_ALLOWED, after_crash
@@ -29,13 +29,14 @@ log = structlog.get_logger("atlas.dispatcher")
 _now = func.clock_timestamp()
 
 # Fair: tenants with few running runs first, then each tenant's oldest. The interval grows with each ring.
+# What this worker cannot carry is left to those that can: its ring would count for nothing.
 _DUE = text(
     """
     WITH due AS (
         SELECT id, tenant_id, created_at,
             row_number() OVER (PARTITION BY tenant_id ORDER BY created_at, id) AS place
         FROM operation_runs
-        WHERE status = 'queued' AND dispatch_after <= clock_timestamp()
+        WHERE status = 'queued' AND dispatch_after <= clock_timestamp() AND type = ANY (:types)
     ), chosen AS (
         SELECT due.id FROM due
         LEFT JOIN LATERAL (
@@ -58,7 +59,13 @@ _DUE = text(
 )
 
 _EXPIRED = select(
-    runs.c.id, runs.c.attempt, after_crash.label("crashes"), runs.c.type, runs.c.cancel_requested_at
+    runs.c.id,
+    runs.c.attempt,
+    after_crash.label("crashes"),
+    runs.c.type,
+    runs.c.tenant_id,
+    runs.c.request_id,
+    runs.c.cancel_requested_at,
 ).where(runs.c.status == "running", runs.c.lease_until < _now)
 
 _REQUEUE = (
@@ -78,6 +85,11 @@ _REQUEUE = (
     )
 )
 
+# Asked for, and nobody ended it: the asker's process died, or the worker gave the run back at that moment.
+_CANCELLED = select(runs.c.id, runs.c.attempt, runs.c.type, runs.c.tenant_id, runs.c.request_id).where(
+    runs.c.status == "queued", runs.c.cancel_requested_at.is_not(None)
+)
+
 # A worker that was not heard of for a while no longer counts; its row goes after a day.
 _REGISTER = text(
     """
@@ -93,8 +105,9 @@ _LEAVE = delete(workers).where(workers.c.name == bindparam("name"))
 # No living worker can carry it: not the same as "this one cannot".
 _ORPHANS = text(
     """
-    SELECT id, attempt, type FROM operation_runs AS run
-    WHERE status = 'queued' AND NOT EXISTS (
+    SELECT id, attempt, type, tenant_id, request_id FROM operation_runs AS run
+    WHERE status = 'queued' AND created_at < clock_timestamp() - make_interval(secs => :grace)
+        AND NOT EXISTS (
         SELECT FROM workers WHERE run.type = ANY (operations)
             AND seen_at > clock_timestamp() - interval '2 minutes'
     )
@@ -116,8 +129,13 @@ class Dispatcher:
         at_once: int = 64,
         worker: str,
         threads: int,
+        meter: Meter | None = None,
+        orphan_grace: float = 120.0,
     ) -> None:
+        """`orphan_grace`: seconds that a run waits for a worker that can carry it, as in an upgrade."""
         self._database = database
+        self._orphan_grace = orphan_grace
+        self._meter = meter or Meter()
         self._worker = worker
         self._threads = threads
         self._operations = operations
@@ -141,7 +159,7 @@ class Dispatcher:
                     next_reap = loop.time() + self._reap_every
                     await self.reap()
                 await self.dispatch()
-            except (psycopg.Error, TimeoutError) as exc:
+            except Exception as exc:
                 log.warning("dispatcher could not work", error=type(exc).__name__)
             try:
                 await asyncio.wait_for(self._wake.wait(), self._ring_every)
@@ -163,21 +181,27 @@ class Dispatcher:
     async def dispatch(self) -> int:
         """Ring for the queued runs that are due; gives how many."""
         async with self._database.scope(ENGINE).begin() as tx:
-            rows = await tx.fetch(_DUE, most=self._at_once)
+            rows = await tx.fetch(_DUE, most=self._at_once, types=list(self._operations))
         for row in rows:
             # After the commit: no lock is held while the queue is told.
-            if row.type in self._operations:
-                await self._ring(row.id, row.type)
+            await self._ring(row.id, row.type)
         return len(rows)
 
     async def reap(self) -> int:
         """Take back runs whose lease ran out, and end those that nobody can carry; gives how many."""
         done = 0
         await self.register()
-        for row in await self._database.scope(ENGINE).fetch(_EXPIRED):
-            done += await self._reap(row)
-        for row in await self._database.scope(ENGINE).fetch(_ORPHANS):
-            done += await self._end(row, ReasonCode.UNKNOWN_OPERATION, from_status="queued")
+        for rows, parameters, take in (
+            (_EXPIRED, {}, self._reap),
+            (_CANCELLED, {}, self._cancel),
+            (_ORPHANS, {"grace": self._orphan_grace}, self._end_orphan),
+        ):
+            for row in await self._database.scope(ENGINE).fetch(rows, **parameters):
+                try:
+                    done += await take(row)
+                except Exception as exc:
+                    # One run that cannot be ended must not keep the others.
+                    _of(row).exception("run could not be reaped", exc_info=exc)
         return done
 
     async def _reap(self, row: Any) -> bool:
@@ -185,14 +209,24 @@ class Dispatcher:
             ended = await finish(
                 self._database, run_id=row.id, attempt=row.attempt, cancelled=True, only_if_expired=True
             )
-            return ended is not None
+            return self._has_ended(row, ended)
         if row.crashes >= CRASHES_ALLOWED:
             return await self._end(row, ReasonCode.WORKER_LOST, from_status="running")
         async with self._database.scope(ENGINE).begin() as tx:
             taken = await tx.execute(_REQUEUE, run_id=row.id, at_attempt=row.attempt)
         if taken:
-            log.warning("run taken back from a lost worker", run=str(row.id), attempt=row.attempt)
+            self._meter.reaped.add("requeued")
+            _of(row).warning("run taken back from a lost worker", crashes=row.crashes)
         return bool(taken)
+
+    async def _cancel(self, row: Any) -> bool:
+        ended = await finish(
+            self._database, run_id=row.id, attempt=row.attempt, from_status="queued", cancelled=True
+        )
+        return self._has_ended(row, ended)
+
+    async def _end_orphan(self, row: Any) -> bool:
+        return await self._end(row, ReasonCode.UNKNOWN_OPERATION, from_status="queued")
 
     async def _end(self, row: Any, reason: ReasonCode, *, from_status: str) -> bool:
         ended = await finish(
@@ -205,6 +239,29 @@ class Dispatcher:
             ),
             only_if_expired=from_status == "running",
         )
-        if ended is not None:
-            log.warning("run ended by the reaper", run=str(row.id), reason=reason)
-        return ended is not None
+        return self._has_ended(row, ended)
+
+    def _has_ended(self, row: Any, ended: Any | None) -> bool:
+        if ended is None:
+            return False
+        self._meter.reaped.add("ended")
+        self._meter.ended.add(ended.type, ended.outcome)
+        began = ended.started_at or ended.created_at
+        _of(row).warning(
+            "run ended by the reaper",
+            outcome=ended.outcome,
+            reason=ended.failure_reason,
+            seconds=round((ended.finished_at - began).total_seconds(), 3),
+        )
+        return True
+
+
+def _of(row: Any) -> Any:
+    """The log, with what every line of a run's life tells."""
+    return log.bind(
+        run=str(row.id),
+        operation=row.type,
+        tenant=str(row.tenant_id),
+        attempt=row.attempt,
+        request=row.request_id,
+    )

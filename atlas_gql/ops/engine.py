@@ -9,21 +9,27 @@ from uuid import UUID
 from atlas_gql import audit
 from atlas_gql.access.actors import Actor
 from atlas_gql.db.database import Database
+from atlas_gql.errors import ValidationError
+from atlas_gql.metrics import Meter
+from atlas_gql.ops import retries
 from atlas_gql.ops.cancel import cancel
 from atlas_gql.ops.start import Started, Starter
 from atlas_gql.plugins.api import Operation
 
 
 class Engine:
-    """Starts and cancels runs for actors whose rights were checked."""
+    """Starts, retries and cancels runs for actors whose rights were checked."""
 
     def __init__(
         self,
         database: Database,
         operations: Mapping[str, Operation[Any]],
         ring: Callable[[UUID, str], Awaitable[None]],
+        *,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
+        self._meter = meter or Meter()
         self.operations = operations
         self._starter = Starter(database, ring)
 
@@ -49,11 +55,45 @@ class Engine:
             request_id=request_id,
         )
 
+    async def retry(
+        self,
+        actor: Actor,
+        *,
+        run_id: UUID,
+        tenant_id: UUID,
+        workspace_id: UUID,
+        confirmed: Mapping[str, str],
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> Started:
+        """The run that does what an ended one left undone; see `Starter.start`.
+
+        `confirmed` are the operation's `confirmed` fields. Raises RunNotFinished, NothingToRetry, and
+        whatever starting the operation raises.
+        """
+        database = self._database.scope(actor.scope)
+        row = await retries.ended_run(database, run_id, tenant_id)
+        operation = self.operations.get(row.type)
+        if operation is None:
+            raise ValidationError("No installed plugin offers the run's operation any more.", field="run_id")
+        if operation.writes and idempotency_key is None:
+            raise ValidationError("To retry what writes, give an idempotency key.", field="idempotency_key")
+        return await self._starter.start(
+            actor,
+            operation,
+            tenant_id=tenant_id,
+            workspace_id=workspace_id,
+            given=retries.input_again(operation, row.input, confirmed),
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+            retry=await retries.retry_of(database, row),
+        )
+
     async def cancel(
         self, actor: Actor, *, run_id: UUID, tenant_id: UUID, workspace_id: UUID, request_id: str
     ) -> None:
         """Ask a run to end; see `cancel`."""
-        await cancel(
+        ended = await cancel(
             self._database,
             actor,
             run_id=run_id,
@@ -61,6 +101,8 @@ class Engine:
             workspace_id=workspace_id,
             request_id=request_id,
         )
+        if ended is not None:
+            self._meter.ended.add(ended.type, ended.outcome)
 
     async def refused(
         self,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
+import socket
 from dataclasses import dataclass
 
-from atlas_gql.errors import OperationFailure
+import httpx
+import psycopg
+from msal.exceptions import MsalError, MsalServiceError
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from psycopg_pool import PoolTimeout
+
+from atlas_gql.errors import AccessError, AtlasError, ConfigurationError, NotFound, OperationFailure
+from atlas_gql.ops.control import meant
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 from atlas_gql.redaction import redact_text
 
@@ -28,30 +36,66 @@ class Failure:
 
 def classify(error: BaseException, operation: str) -> Failure:
     """The failure behind an exception; its text is shown only where it is ours and meant to be public."""
+    error = meant(error)
     if isinstance(error, OperationFailure):
-        detail = error.detail
+        detail = _name(error.detail)
         if error.reason_code is ReasonCode.EXTENSION and detail:
             detail = f"{operation.split('.', 1)[0]}.{detail}"
         return Failure(
-            code=f"{operation}.{error.failure_code}",
+            code=f"{operation}.{_name(error.failure_code) or 'failed'}",
             reason=error.reason_code,
             message=redact_text(error.message),
             detail=detail,
             request_id=error.request_id,
         )
-    reason = _foreign(error)
+    reason, message = _explained(error)
     return Failure(
         code=f"{operation}.{UNEXPECTED}",
         reason=reason,
-        message=DESCRIPTIONS[reason],
+        message=message or DESCRIPTIONS[reason],
         # The type's name is code, not data: it helps to find the line in the log.
         detail=type(error).__name__[:100],
     )
 
 
-def _foreign(error: BaseException) -> ReasonCode:
-    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-        return ReasonCode.TIMEOUT
-    if isinstance(error, (ConnectionError,)):
-        return ReasonCode.DEPENDENCY_UNREACHABLE
-    return ReasonCode.UNKNOWN_ERROR
+def _name(text: str | None) -> str | None:
+    """A code or detail, if it is one: names are shown as they are, so nothing else may pass for one."""
+    return text if text and _NAME.fullmatch(text) else None
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+
+DATABASE_SLOW = "Atlas's database did not answer in time. Try again later."
+DATABASE_DOWN = "Atlas's database could not be reached, or could not do its part. Try again later."
+LOGIN_DOWN = "Microsoft's login service is failing at the moment. Try again later."
+
+_FOREIGN: tuple[tuple[tuple[type[BaseException], ...], ReasonCode, str | None], ...] = (
+    # More special ones first: libraries derive one from another.
+    ((httpx.TimeoutException,), ReasonCode.TIMEOUT, None),
+    ((httpx.DecodingError, httpx.RemoteProtocolError), ReasonCode.INVALID_RESPONSE, None),
+    ((httpx.TransportError,), ReasonCode.DEPENDENCY_UNREACHABLE, None),
+    ((MsalServiceError,), ReasonCode.DEPENDENCY_UNREACHABLE, LOGIN_DOWN),
+    ((MsalError,), ReasonCode.AUTHENTICATION_FAILED, None),
+    ((QueryCanceled, LockNotAvailable, PoolTimeout), ReasonCode.TIMEOUT, DATABASE_SLOW),
+    ((psycopg.OperationalError, psycopg.InterfaceError), ReasonCode.DEPENDENCY_UNREACHABLE, DATABASE_DOWN),
+    ((TimeoutError,), ReasonCode.TIMEOUT, None),
+    ((ConnectionError, socket.gaierror), ReasonCode.DEPENDENCY_UNREACHABLE, None),
+)
+
+_OURS: tuple[tuple[type[AtlasError], ReasonCode], ...] = (
+    (NotFound, ReasonCode.NOT_FOUND),
+    (AccessError, ReasonCode.PERMISSION_DENIED),
+    (ConfigurationError, ReasonCode.MISSING_CONFIGURATION),
+    (AtlasError, ReasonCode.INVALID_REQUEST),
+)
+
+
+def _explained(error: BaseException) -> tuple[ReasonCode, str | None]:
+    """The reason behind an exception that is no failure of an operation, and what to say of it."""
+    for ours, reason in _OURS:
+        if isinstance(error, ours):
+            return reason, redact_text(error.message)
+    for types, reason, message in _FOREIGN:
+        if isinstance(error, types):
+            return reason, message
+    return ReasonCode.UNKNOWN_ERROR, None

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import Integer, and_, bindparam, case, exists, func, or_, select, text, update
 
 from atlas_gql import audit
 from atlas_gql.db.database import ENGINE, Database, Transaction
-from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_items
+from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_items, tenants
 from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.ops.crash import INSIDE_FINISH, crash_here
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.leases import NOTIFY
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
@@ -38,6 +39,11 @@ _still = (
     or_(bindparam("any_lease"), runs.c.lease_until < func.clock_timestamp()),
 )
 _HOLD = select(runs.c.id, runs.c.type).where(*_still).with_for_update()
+_ENDED = select(*runs.c).where(
+    runs.c.id == bindparam("run_id"),
+    runs.c.attempt == bindparam("at_attempt"),
+    runs.c.status == "completed",
+)
 
 # A write that was begun and has no result: nobody will look any more, and nobody may be told it went well.
 _DOUBT = (
@@ -79,17 +85,37 @@ _FINISH = (
     .returning(*runs.c)
 )
 
+_writing, _theirs, _ours = runs.alias("writing"), tenants.alias("theirs"), tenants.alias("ours")
+_WRITTEN_MEANWHILE = exists().where(
+    _ours.c.id == backup_sets.c.tenant_id,
+    _theirs.c.entra_tenant_id == _ours.c.entra_tenant_id,
+    _writing.c.tenant_id == _theirs.c.id,
+    _writing.c.writes,
+    _writing.c.id != bindparam("of_run"),
+    _writing.c.started_at.is_not(None),
+    or_(_writing.c.finished_at.is_(None), _writing.c.finished_at >= bindparam("since")),
+)
+
+_CAPTURED = exists().where(
+    backup_items.c.backup_set_id == backup_sets.c.id, backup_items.c.assignments_state == "fetched"
+)
+
+# The set that the run made, or the one that it goes on with.
 _CLOSE_BACKUP = (
     update(backup_sets)
-    .where(backup_sets.c.run_id == bindparam("of_run"), backup_sets.c.state == "capturing")
+    .where(
+        or_(backup_sets.c.run_id == bindparam("of_run"), backup_sets.c.id == bindparam("subject_id")),
+        backup_sets.c.state == "capturing",
+    )
     .values(
         state=case(
             # The state before a restore holds what was about to be written, however that went on.
             (backup_sets.c.origin == "before_restore", "complete"),
             (bindparam("succeeded"), "complete"),
-            (bindparam("some"), "partial"),
+            (_CAPTURED, "partial"),
             else_="failed",
         ),
+        overlapped_write=or_(backup_sets.c.overlapped_write, _WRITTEN_MEANWHILE),
         completed_at=func.clock_timestamp(),
         item_count=select(func.count())
         .where(backup_items.c.backup_set_id == backup_sets.c.id)
@@ -138,16 +164,21 @@ async def finish(
     The outcome follows from the counters: succeeded, partially_succeeded, failed; a failure of the whole
     run beside good items is partial, and a cancelled run is cancelled.
     """
-    async with database.scope(ENGINE).begin() as tx:
-        which = {
-            "run_id": run_id,
-            "at_attempt": attempt,
-            "from_status": from_status,
-            "any_lease": not only_if_expired,
-        }
+    which = {
+        "run_id": run_id,
+        "at_attempt": attempt,
+        "from_status": from_status,
+        "any_lease": not only_if_expired,
+    }
+    tries = 0
+
+    async def end(tx: Transaction) -> Any | None:
+        nonlocal tries
+        tries += 1
         held = await tx.one(_HOLD, **which)
         if held is None:
-            return None
+            # Where the answer to a commit was lost, it may have been this very call that ended it.
+            return await tx.one(_ENDED, run_id=run_id, at_attempt=attempt) if tries > 1 else None
         doubtful = await tx.execute(_DOUBT, of_run=run_id, doubt_code=f"{held.type}.item_uncertain")
         row = await tx.one(
             _FINISH,
@@ -166,12 +197,21 @@ async def finish(
             await _audit(tx, row)
         await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id)
         await tx.fetch(NOTIFY, run_id_text=str(run_id))
+        crash_here(INSIDE_FINISH)
         return row
+
+    return await database.scope(ENGINE).step(end)
 
 
 async def _close_subject(tx: Transaction, row: Any) -> None:
     succeeded = row.outcome == "succeeded"
-    await tx.execute(_CLOSE_BACKUP, of_run=row.id, succeeded=succeeded, some=row.processed > 0)
+    await tx.execute(
+        _CLOSE_BACKUP,
+        of_run=row.id,
+        subject_id=row.subject_id,
+        succeeded=succeeded,
+        since=row.started_at or row.finished_at,
+    )
     if row.subject_kind == "RestoreRun":
         await tx.execute(_CLOSE_PLAN, subject_id=row.subject_id)
 

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
 from atlas_gql.errors import GraphError, OperationFailure
-from atlas_gql.graph import Filter, GraphClient, Group, Policy, PolicyContract
-from atlas_gql.ops.control import RunReleased
+from atlas_gql.graph import Assignment, Filter, GraphClient, Group, Policy, PolicyContract
+from atlas_gql.ops.control import LeaseLost, RunReleased
+from atlas_gql.ops.crash import AFTER_GRAPH_WRITE, crash_here
+from atlas_gql.ops.leases import Claim
 from atlas_gql.reasons import ReasonCode
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 60.0
-"""Seconds of Retry-After that a run waits for in its slot; for more it goes back to the queue."""
+LEAST_PAUSE = 5.0
+"""Seconds before a throttled run is claimed again."""
 
 
-def release_if_long(error: OperationFailure) -> None:
-    """Raises RunReleased when Microsoft asked for a pause that no worker should sit out."""
-    if (
-        isinstance(error, GraphError)
-        and error.reason_code is ReasonCode.THROTTLED
-        and (error.retry_after or 0) > LONGEST_WAIT
-    ):
-        raise RunReleased(error.retry_after or 0) from error
+def release_if_throttled(error: OperationFailure) -> None:
+    """Raises RunReleased when Microsoft wants a longer pause than the client sits out in a worker's slot."""
+    if isinstance(error, GraphError) and error.reason_code is ReasonCode.THROTTLED:
+        raise RunReleased(max(error.retry_after or 0, LEAST_PAUSE)) from error
 
 
 async def _patient(call: Awaitable[T]) -> T:
     try:
         return await call
     except GraphError as exc:
-        release_if_long(exc)
+        release_if_throttled(exc)
         raise
 
 
@@ -39,12 +38,12 @@ async def _patiently(items: AsyncIterator[T]) -> AsyncIterator[T]:
         async for item in items:
             yield item
     except GraphError as exc:
-        release_if_long(exc)
+        release_if_throttled(exc)
         raise
 
 
-class ReadOnlyGraph:
-    """The client without the ways to write assignments: those go through `restores.apply`."""
+class PatientGraph:
+    """What a run may read, with the client's errors; a long pause gives the run back to the queue."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -55,8 +54,14 @@ class ReadOnlyGraph:
     async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
         return await _patient(self._client.policy(contract, policy_id))
 
-    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
-        return await _patient(self._client.groups(ids))
+    async def assignments(self, contract: PolicyContract, policy_id: str) -> tuple[Assignment, ...]:
+        return await _patient(self._client.assignments(contract, policy_id))
+
+    async def groups(self, ids: Collection[str], *, members: bool = False) -> dict[str, Group | None]:
+        return await _patient(self._client.groups(ids, members=members))
+
+    async def deleted_groups(self, ids: Collection[str]) -> dict[str, Group]:
+        return await _patient(self._client.deleted_groups(ids))
 
     async def groups_named(self, names: Collection[str]) -> dict[str, list[Group]]:
         return await _patient(self._client.groups_named(names))
@@ -70,14 +75,84 @@ class ReadOnlyGraph:
     def pages(self, path: str, params: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
         return _patiently(self._client.pages(path, params))
 
+    async def aclose(self) -> None:
+        """Nothing: the client belongs to the process."""
+
+
+class ReadOnlyGraph(PatientGraph):
+    """The client without the ways to write assignments: those go through `restores.apply`."""
+
+    def writing(self) -> NoReturn:
+        raise _refused()
+
     async def assign(self, *_: Any, **__: Any) -> NoReturn:
-        raise OperationFailure(
-            "Assignments are written through the restore run only.",
-            reason=ReasonCode.UNSUPPORTED,
-            code="write_refused",
-        )
+        raise _refused()
 
     add_assignment = delete_assignment = assign
 
-    async def aclose(self) -> None:
-        """Nothing: the client belongs to the process."""
+
+class WritingGraph(PatientGraph):
+    """The client as the safe write uses it: an attempt that may have lost its run sends nothing more.
+
+    One policy may take several writes, and a process may be frozen between any two of them.
+    """
+
+    def __init__(self, client: GraphClient, claim: Claim) -> None:
+        super().__init__(client)
+        self._claim = claim
+
+    def writing(self) -> AbstractAsyncContextManager[None]:
+        return self._client.writing()
+
+    async def assign(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignments: Sequence[Assignment],
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        return await self._send(
+            lambda: self._client.assign(contract, policy_id, assignments, justification=justification)
+        )
+
+    async def add_assignment(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignment: Assignment,
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        return await self._send(
+            lambda: self._client.add_assignment(contract, policy_id, assignment, justification=justification)
+        )
+
+    async def delete_assignment(
+        self,
+        contract: PolicyContract,
+        policy_id: str,
+        assignment_id: str,
+        *,
+        justification: str | None = None,
+    ) -> str | None:
+        return await self._send(
+            lambda: self._client.delete_assignment(
+                contract, policy_id, assignment_id, justification=justification
+            )
+        )
+
+    async def _send(self, write: Callable[[], Awaitable[str | None]]) -> str | None:
+        if not self._claim.holds():
+            raise LeaseLost
+        request_id = await write()
+        crash_here(AFTER_GRAPH_WRITE)
+        return request_id
+
+
+def _refused() -> OperationFailure:
+    return OperationFailure(
+        "Assignments are written through the restore run only.",
+        reason=ReasonCode.UNSUPPORTED,
+        code="write_refused",
+    )

@@ -30,8 +30,8 @@ class Heartbeat:
     """Renews every claim of this process each third of a lease, and watches the event loop.
 
     `on_stuck` is called, from the heartbeat's thread, when the loop has not answered for `patience`
-    seconds; the default writes all stacks to stderr and ends the process, so that the leases run out and
-    other workers take the runs over.
+    seconds (half a lease unless given, 2 at least); the default writes all stacks to stderr and ends the
+    process, so that the leases run out and other workers take the runs over.
     """
 
     def __init__(
@@ -39,25 +39,25 @@ class Heartbeat:
         url: str,
         *,
         lease: timedelta,
-        patience: float = 30.0,
+        patience: float | None = None,
         on_stuck: Callable[[], None] | None = None,
     ) -> None:
         self._url = url
         self._lease = lease
         self._every = lease.total_seconds() / 3
-        self._patience = patience
+        self._patience = max(2.0, lease.total_seconds() / 2) if patience is None else patience
         self._on_stuck = on_stuck or _end_process
         self._claims: dict[UUID, Claim] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._answered = boot_clock()
+        self._answered = self._looked = boot_clock()
         self._connection: psycopg.Connection[tuple[UUID, bool]] | None = None
         self._thread = threading.Thread(target=self._run, name="atlas-heartbeat", daemon=True)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._answered = boot_clock()
+        self._answered = self._looked = boot_clock()
         self._thread.start()
 
     def stop(self) -> None:
@@ -91,8 +91,13 @@ class Heartbeat:
 
     def _watch_loop(self) -> None:
         assert self._loop is not None
-        if boot_clock() - self._answered > self._patience:
-            log.error("the event loop does not answer", seconds=round(boot_clock() - self._answered, 1))
+        now = boot_clock()
+        if now - self._looked > self._patience / 2:
+            # The whole process slept, or a beat took long: that the loop is silent says nothing yet.
+            self._answered = now
+        self._looked = now
+        if now - self._answered > self._patience:
+            log.error("the event loop does not answer", seconds=round(now - self._answered, 1))
             self._stop.set()
             self._on_stuck()
             return

@@ -6,7 +6,10 @@ import hashlib
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
+
+from atlas_gql.errors import OperationFailure
+from atlas_gql.reasons import ReasonCode
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
@@ -25,8 +28,16 @@ def dump(given: Any) -> dict[str, Any]:
 
 
 def load(type_: type[Any], stored: dict[str, Any]) -> Any:
-    """The input as its dataclass. Raises pydantic.ValidationError when the type no longer fits."""
-    return _adapter(type_).validate_python(stored)
+    """The input as its dataclass. Raises OperationFailure when it no longer fits the operation."""
+    try:
+        return _adapter(type_).validate_python(stored)
+    except ValidationError as exc:
+        # Its text quotes the input.
+        raise OperationFailure(
+            "The run's input does not fit this version of the operation.",
+            reason=ReasonCode.INVALID_REQUEST,
+            code="input_unreadable",
+        ) from exc
 
 
 def digest(payload: Any) -> bytes:

@@ -22,6 +22,7 @@ from atlas_gql.db.tables import run_items
 from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased
 from atlas_gql.ops.failures import Failure
 from atlas_gql.ops.leases import NOTIFY, Claim, fence
+from atlas_gql.redaction import redact_text
 
 INTENT, SUCCEEDED, FAILED, SKIPPED = "intent", "succeeded", "failed", "skipped"
 
@@ -41,10 +42,10 @@ class Item:
         failure = self.failure
         return {
             "id": str(new_id()),
-            "key": self.key,
-            "label": self.label,
+            "key": self.key.replace("\x00", ""),
+            "label": redact_text(self.label),
             "state": self.state,
-            "result": self.result,
+            "result": redact_text(self.result) if self.result else None,
             "code": failure.code if failure else None,
             "reason": failure.reason if failure else None,
             "detail": failure.detail if failure else None,
@@ -78,7 +79,7 @@ _RECORD = text(
         graph_request_id = excluded.graph_request_id, data = coalesce(excluded.data, item.data),
         attempt = excluded.attempt, finished_at = excluded.finished_at
     WHERE item.state = 'intent'
-    RETURNING state
+    RETURNING key, state
     """
 ).bindparams(bindparam("rows", type_=JSONB))
 
@@ -112,10 +113,13 @@ async def hold(tx: Transaction, claim: Claim) -> None:
         claim.cancelled = True
 
 
-async def record(tx: Transaction, claim: Claim, items: Sequence[Item]) -> None:
-    """Write items and the counters that follow, in the caller's transaction, under the fence."""
+async def record(tx: Transaction, claim: Claim, items: Sequence[Item]) -> frozenset[str]:
+    """Write items and the counters that follow, in the caller's transaction, under the fence.
+
+    Gives the keys of those that were not final before.
+    """
     if not items:
-        return
+        return frozenset()
     await hold(tx, claim)
     rows = await tx.fetch(
         _RECORD,
@@ -136,13 +140,17 @@ async def record(tx: Transaction, claim: Claim, items: Sequence[Item]) -> None:
             out=became[SKIPPED],
         )
         await tx.fetch(NOTIFY, run_id_text=str(claim.run_id))
+    return frozenset(row.key for row in rows)
 
 
 async def set_total(database: Database, claim: Claim, count: int) -> None:
     """Raise the number of items to `count`."""
-    async with database.scope(ENGINE).begin() as tx:
+
+    async def raise_it(tx: Transaction) -> None:
         await hold(tx, claim)
         await tx.execute(_TOTAL, run_id=claim.run_id, attempt=claim.attempt, count=count)
+
+    await database.scope(ENGINE).step(raise_it)
 
 
 async def final_keys(database: Database, run_id: UUID) -> frozenset[str]:
@@ -157,9 +165,9 @@ async def open_intents(database: Database, run_id: UUID) -> dict[str, Any]:
 
 def stop_if_cancelled(claim: Claim) -> None:
     """Raises RunCancelled, RunReleased or LeaseLost when the run should go no further here."""
-    if claim.released:
-        raise RunReleased
     if claim.cancelled:
         raise RunCancelled
+    if claim.released:
+        raise RunReleased
     if not claim.holds():
         raise LeaseLost

@@ -127,7 +127,7 @@ _CLAIM = (
         worker=bindparam("worker_name"),
         started_at=func.coalesce(runs.c.started_at, _now),
     )
-    .returning(*runs.c)
+    .returning(*runs.c, _now.label("claimed_at"))
 )
 
 _RELEASE = (
@@ -195,8 +195,10 @@ async def _claim(
 
 async def release(database: Database, held: Claim, *, after: timedelta = timedelta()) -> bool:
     """Give a run back to the queue, to be claimed after a while; False when it was not ours any more."""
-    async with database.scope(ENGINE).begin() as tx:
-        return bool(await tx.execute(_RELEASE, run_id=held.run_id, attempt=held.attempt, after=after))
+    released = await database.scope(ENGINE).step(
+        lambda tx: tx.execute(_RELEASE, run_id=held.run_id, attempt=held.attempt, after=after)
+    )
+    return bool(released)
 
 
 RENEW = """

@@ -20,6 +20,7 @@ from atlas_gql.errors import NotFound, OperationFailure, ValidationError
 from atlas_gql.graph.contracts import contract_of
 from atlas_gql.graph.model import parse_assignment
 from atlas_gql.ops import backups, items
+from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import classify
 from atlas_gql.ops.inputs import digest
 from atlas_gql.ops.items import Item
@@ -198,16 +199,19 @@ class RunRestores:
 
     async def save(self, planned: Sequence[PlannedPolicy]) -> None:
         claim = self._claim
-        async with self._database.scope(ENGINE).begin() as tx:
+        planned_rows = [_planned_row(policy, claim) for policy in planned]
+
+        async def keep(tx: Transaction) -> None:
             await items.hold(tx, claim)
-            rows = await tx.fetch(
-                _PLAN_ITEM, restore_run_id=self._id, rows=[_planned_row(policy, claim) for policy in planned]
-            )
+            rows = await tx.fetch(_PLAN_ITEM, restore_run_id=self._id, rows=planned_rows)
             await items.record(tx, claim, [_planned_item(row) for row in rows])
+
+        await self._database.scope(ENGINE).step(keep)
+        crash_here(AFTER_RESULT)
         items.stop_if_cancelled(claim)
 
     async def complete(self, *, mappings: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        async with self._database.scope(ENGINE).begin() as tx:
+        async def close(tx: Transaction) -> None:
             await items.hold(tx, self._claim)
             rows = await tx.fetch(_ITEMS, restore_run_id=self._id)
             if any(row.action == "pending" for row in rows):
@@ -220,6 +224,8 @@ class RunRestores:
                 digest=_digest(rows),
                 life=self._plan_life,
             )
+
+        await self._database.scope(ENGINE).step(close)
 
     async def plan(self) -> list[PlannedWrite]:
         rows = await self._database.scope(ENGINE).fetch(_ITEMS, restore_run_id=self._id)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -21,11 +22,15 @@ from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import idempotency_keys, providers, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesNotEnabled
-from atlas_gql.ops import backups, restores
+from atlas_gql.ops import backups, restores, retries
+from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
 from atlas_gql.ops.leases import NOTIFY
+from atlas_gql.ops.retries import Retry
 from atlas_gql.plugins.api import Operation, RestorePlan, Tenant
 from atlas_gql.redaction import redact, redact_text
+
+log = structlog.get_logger("atlas.runs")
 
 FIRST_RING_GRACE = timedelta(seconds=5)
 """The start rings at once; the dispatcher rings again only when that came to nothing."""
@@ -64,6 +69,7 @@ RUN_COLUMNS = (
     "input",
     "input_hash",
     "writes",
+    "retry_of",
     "initiator_kind",
     "initiator_id",
     "initiator_name",
@@ -124,16 +130,27 @@ class Starter:
         given: Any,
         idempotency_key: str | None = None,
         request_id: str | None = None,
+        retry: Retry | None = None,
     ) -> Started:
-        """Start an operation for an actor whose rights were checked.
+        """Start an operation for an actor whose rights were checked; `retry` names the run it is to retry.
 
-        Raises DomainError: IdempotencyConflict, RunConflict, WritesNotEnabled, or one of the operation's.
+        Raises DomainError: IdempotencyConflict, RunConflict, WritesNotEnabled, NothingToRetry, or one of the
+        operation's.
         """
         async with self._database.scope(actor.scope).begin() as tx:
             started = await _Attempt(
-                tx, actor, operation, tenant_id, workspace_id, given, idempotency_key, request_id
+                tx, actor, operation, tenant_id, workspace_id, given, idempotency_key, request_id, retry
             ).run()
         if not started.deduplicated:
+            crash_here(AFTER_COMMIT_BEFORE_RING)
+            log.info(
+                "run accepted",
+                run=str(started.run_id),
+                operation=operation.type,
+                tenant=str(tenant_id),
+                request=request_id,
+                retry_of=str(retry.run_id) if retry else None,
+            )
             # After the commit, so that the worker finds the row.
             await self._ring(started.run_id, operation.type)
         return started
@@ -152,6 +169,7 @@ class _Attempt:
         given: Any,
         idempotency_key: str | None,
         request_id: str | None,
+        retry: Retry | None,
     ) -> None:
         self._tx = tx
         self._actor = actor
@@ -161,23 +179,31 @@ class _Attempt:
         self._given = given
         self._key = idempotency_key
         self._request_id = request_id
-        self._payload = dump(given)
-        self._hash = digest(self._payload)
+        self._payload = _cleaned(dump(given))
+        self._retry = retry
+        self._hash = retry.hash(self._payload) if retry else digest(self._payload)
+        self._mutation = retries.MUTATION if retry else operation.mutation
         self._run_id = new_id()
-        field = operation.target.field
-        self.subject_id: UUID = getattr(given, field) if field else new_id()
+        target = operation.target
+        self._goes_on = retry is not None and target.is_new and not target.whole
+        before = retry.subject_id if retry and self._goes_on else None
+        self.subject_id: UUID = getattr(given, target.field) if target.field else before or new_id()
 
     async def run(self) -> Started:
         if self._key is not None and (before := await self._replay(self._key)):
             return before
         await self._look_at_tenant()
         target = self._operation.target
+        if self._retry is not None:
+            await retries.check_something_left(self._tx, self._operation, self._retry)
         if target.check is not None:
             await target.check(self, self._given)
         row = await self._insert()
         if not row.fresh:
             return await self._join(row)
-        if target.create is not None:
+        if self._goes_on:
+            await backups.reopen(self._tx, self.subject_id)
+        elif target.create is not None:
             await target.create(self, self._given)
         if self._operation.audit_action and not self._operation.writes:
             await self._audit_start(self._operation.audit_action)
@@ -190,7 +216,7 @@ class _Attempt:
             _KEEP_KEY,
             tenant_id=self._tenant_id,
             workspace_id=self._workspace_id,
-            mutation=self._operation.mutation,
+            mutation=self._mutation,
             key=key,
             input_hash=self._hash,
             run_id=self._run_id,
@@ -231,27 +257,35 @@ class _Attempt:
             tenant_id=self._tenant_id,
             workspace_id=self._workspace_id,
             type=operation.type,
-            target=self._hash.hex() if operation.target.is_new else str(self.subject_id),
+            target=self._target(),
             subject_kind=operation.target.kind,
             subject_id=self.subject_id if operation.target.kind else None,
             input=self._payload,
             input_hash=self._hash,
             writes=operation.writes,
+            retry_of=self._retry.run_id if self._retry else None,
             initiator_kind="user",
             initiator_id=actor.user_id,
             initiator_name=actor.name,
             token_id=actor.token_id,
             request_id=self._request_id,
-            reason=redact_text(reason) if isinstance(reason, str) else None,
+            reason=reason if isinstance(reason, str) else None,
             audit=audit_at_end,
             grace=FIRST_RING_GRACE,
         )
         assert row is not None
         return row
 
+    def _target(self) -> str:
+        """What the run is told apart by, among the active ones of its tenant and type."""
+        if self._retry is not None and self._goes_on:
+            return str(self._retry.first_id)
+        return self._hash.hex() if self._operation.target.is_new else str(self.subject_id)
+
     async def _audit_details(self) -> Mapping[str, Any]:
         describe = self._operation.audit_details
-        return {} if describe is None else dict(redact(dict(await describe(self, self._given))))
+        said = {} if describe is None else dict(redact(dict(await describe(self, self._given))))
+        return {**said, "retryOf": str(self._retry.run_id)} if self._retry else said
 
     async def _audit_start(self, action: str) -> None:
         kind = self._operation.target.kind
@@ -274,7 +308,7 @@ class _Attempt:
             await self._tx.execute(
                 _POINT_KEY,
                 of_tenant=self._tenant_id,
-                of_mutation=self._operation.mutation,
+                of_mutation=self._mutation,
                 of_key=self._key,
                 to_run=row.id,
             )
@@ -328,3 +362,9 @@ class _Attempt:
             run_id=self._run_id,
             restore_run_id=self.subject_id,
         )
+
+
+def _cleaned(payload: dict[str, Any]) -> dict[str, Any]:
+    """The input as it is kept: what people write for people may hold what they should not have written."""
+    reason = payload.get("reason")
+    return {**payload, "reason": redact_text(reason)} if isinstance(reason, str) else payload

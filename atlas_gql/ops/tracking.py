@@ -6,14 +6,17 @@ Whatever a handler does, its run ends in a state that tells the truth, or goes b
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
 from sqlalchemy import bindparam, select
 
 from atlas_gql.access.tokens import actor_of_token
@@ -21,13 +24,17 @@ from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import tenants
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import GraphClient
+from atlas_gql.metrics import Meter
 from atlas_gql.ops.apply import RestoreWriter
+from atlas_gql.ops.carry import carry_out
 from atlas_gql.ops.context import Context
-from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased
+from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased, meant
+from atlas_gql.ops.crash import AFTER_CLAIM, BEFORE_FINISH, crash_here
 from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
 from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
+from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
 from atlas_gql.ops.room import Room
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
@@ -37,6 +44,16 @@ log = structlog.get_logger("atlas.runs")
 _TENANT = select(
     tenants.c.id, tenants.c.name, tenants.c.primary_domain, tenants.c.entra_tenant_id, tenants.c.archived_at
 ).where(tenants.c.id == bindparam("tenant_id"))
+
+
+FINISH_AGAIN = (0.2, 1.0, 3.0, 5.0, 10.0)
+"""Seconds before each further try to end a run when the database fails."""
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled the task that runs here."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class GraphClients(Protocol):
@@ -75,6 +92,7 @@ class Tracker:
         *,
         limits: Limits,
         executor: Executor,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._operations = operations
@@ -82,6 +100,7 @@ class Tracker:
         self._watch = watch
         self._limits = limits
         self._executor = executor
+        self._meter = meter or Meter()
         self._room = Room()
 
     async def carry(self, run_id: UUID) -> None:
@@ -121,8 +140,11 @@ class Tracker:
             attempt=held.attempt,
             request=held.row.request_id,
         )
-        say.info("run claimed")
+        age = datetime.now(UTC) - held.row.created_at
+        say.info("run claimed", age=round(age.total_seconds(), 3))
+        self._meter.claimed.add(held.type)
         self._watch.add(held)
+        crash_here(AFTER_CLAIM)
         try:
             await self._carry(held, say)
         finally:
@@ -131,41 +153,67 @@ class Tracker:
     async def _carry(self, held: Claim, say: Any) -> None:
         failure: Failure | None = None
         cancelled = False
+        begun = time.monotonic()
+
+        def seconds() -> float:
+            return round(time.monotonic() - begun, 3)
+
         try:
             await self._handle(held)
         except LeaseLost:
-            say.warning("lease lost, run left to its next attempt")
+            say.warning("lease lost, run left to its next attempt", seconds=seconds())
+            self._meter.lost.add()
             return
         except RunReleased as exc:
             await release(self._database, held, after=timedelta(seconds=exc.after))
-            say.info("run released", after=exc.after)
+            say.info("run released", after=exc.after, seconds=seconds())
             return
         except RunCancelled:
             cancelled = True
-        except asyncio.CancelledError:
-            # The process is going away: the run goes back to the queue at once.
-            await release(self._database, held)
-            say.info("run released", after=0)
-            raise
         except BaseException as exc:
+            if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
+                # The process is going away: the run goes back to the queue at once. Any other
+                # CancelledError is the handler's own doing: it awaited something that was cancelled.
+                await release(self._database, held)
+                say.info("run released", after=0, seconds=seconds())
+                raise
             failure = classify(exc, held.type)
             if not isinstance(exc, OperationFailure):
                 say.error("handler failed", exc_info=exc)
-        row = await finish(
-            self._database, run_id=held.run_id, attempt=held.attempt, cancelled=cancelled, failure=failure
-        )
+        crash_here(BEFORE_FINISH)
+        row = await self._finish(held, cancelled=cancelled, failure=failure)
         if row is None:
-            say.warning("run had ended or moved on already")
+            say.warning("run had ended or moved on already", seconds=seconds())
+            self._meter.lost.add()
             return
+        self._meter.ended.add(row.type, row.outcome)
         say.info(
             "run completed",
             outcome=row.outcome,
             processed=row.processed,
             failed=row.failed,
             skipped=row.skipped,
-            seconds=round((row.finished_at - row.started_at).total_seconds(), 3),
+            seconds=seconds(),
             reason=failure.reason if failure else None,
         )
+
+    async def _finish(self, held: Claim, *, cancelled: bool, failure: Failure | None) -> Any | None:
+        """End the run. A commit that may or may not have happened is tried again: the end is final once."""
+        for wait in (*FINISH_AGAIN, None):
+            try:
+                return await finish(
+                    self._database,
+                    run_id=held.run_id,
+                    attempt=held.attempt,
+                    cancelled=cancelled,
+                    failure=failure,
+                )
+            except (psycopg.OperationalError, PoolTimeout) as exc:
+                if wait is None or not held.holds():
+                    raise
+                log.warning("finish failed", run=str(held.run_id), error=type(exc).__name__)
+                await asyncio.sleep(wait)
+        raise AssertionError("the last try returns or raises")
 
     async def _handle(self, held: Claim) -> None:
         operation = self._operations.get(held.type)
@@ -177,6 +225,7 @@ class Tracker:
         given = load(operation.input, held.row.input)
         tenant = await self._tenant(held)
         graph = await self._clients.client(held.tenant_id)
+        left = await self._left(held, operation)
         context = Context(
             self._database,
             held,
@@ -187,27 +236,31 @@ class Tracker:
                 held,
                 plan_life=self._limits.plan_life,
                 graph=lambda: self._writer(held, operation),
+                left=left,
             ),
             executor=self._executor,
+            left=left,
         )
         try:
-            async with asyncio.timeout(operation.time_limit.total_seconds()) as limit:
-                await operation.handler(context, given)
-        except TimeoutError:
-            if limit.expired():
-                raise OperationFailure(
-                    DESCRIPTIONS[ReasonCode.TIME_LIMIT], reason=ReasonCode.TIME_LIMIT, code="time_limit"
-                ) from None
-            raise
+            await carry_out(held, operation.handler(context, given), limit=operation.time_limit)
+        except BaseExceptionGroup as several:
+            # What stops a run between two items may come out of a handler's task group.
+            raise meant(several) from several
         if held.lost:
             raise LeaseLost
+
+    async def _left(self, held: Claim, operation: Operation[Any]) -> Left:
+        """What the run that this one retries left to do."""
+        if held.row.retry_of is None or operation.target.whole:
+            return NOTHING_BEFORE
+        return await left_by(self._database.scope(ENGINE), held.row.retry_of)
 
     async def _check_rights(self, held: Claim, operation: Operation[Any]) -> None:
         """The initiator must still hold what the start asked for."""
         row = held.row
         actor = await actor_of_token(self._database, row.token_id) if row.token_id else None
         capabilities = actor.in_tenant(held.workspace_id, held.tenant_id) if actor else None
-        if capabilities is None or operation.capability not in capabilities:
+        if capabilities is None:
             raise OperationFailure(
                 DESCRIPTIONS[ReasonCode.INITIATOR_NOT_PERMITTED],
                 reason=ReasonCode.INITIATOR_NOT_PERMITTED,

@@ -2,7 +2,8 @@
 
 from atlas_gql.errors import AtlasError, DomainError, GraphError, OperationFailure, ValidationError
 from atlas_gql.graph.client import GraphClient
-from atlas_gql.graph.contracts import CONTRACTS, PolicyContract, contract_of
+from atlas_gql.graph.contract import PolicyContract
+from atlas_gql.graph.contracts import CONTRACTS, contract_of
 from atlas_gql.graph.model import (
     Assignment,
     Filter,
@@ -32,6 +33,7 @@ from atlas_gql.plugins.api import (
     existing,
     hookimpl,
     new,
+    policy_key,
 )
 from atlas_gql.reasons import ReasonCode
 
@@ -72,4 +74,5 @@ __all__ = [
     "hookimpl",
     "new",
     "parse_assignment",
+    "policy_key",
 ]

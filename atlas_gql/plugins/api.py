@@ -3,7 +3,7 @@
 The shortest whole plugin - a module named by an entry point of the group `atlas_gql`:
 
     from dataclasses import dataclass
-    from atlas_gql.plugins import Operation, RunContext, hookimpl, new
+    from atlas_gql.plugins import Operation, RunContext, contract_of, hookimpl, new
 
     @dataclass(frozen=True, kw_only=True)
     class CountInput:
@@ -105,6 +105,7 @@ class Target:
     field: str | None
     check: Step | None
     create: Step | None
+    whole: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -122,14 +123,22 @@ def existing(kind: str, *, field: str, check: Step | None = None, create: Step |
     return Target(kind=kind, field=field, check=check, create=create)
 
 
-def new(kind: str | None = None, *, check: Step | None = None, create: Step | None = None) -> Target:
+def new(
+    kind: str | None = None,
+    *,
+    check: Step | None = None,
+    create: Step | None = None,
+    whole: bool = False,
+) -> Target:
     """A thing that the start makes, or none at all: the run's identity is then the hash of its input.
 
-    `check` and `create` are as for `existing`.
+    `check` and `create` are as for `existing`. A retry goes on with the thing that the first run made, and
+    `create` is not called again; unless half of it is of no use (`whole`): then a retry makes another one,
+    from the beginning.
 
     .. versionadded:: 0.1
     """
-    return Target(kind=kind, field=None, check=check, create=create)
+    return Target(kind=kind, field=None, check=check, create=create, whole=whole)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +169,9 @@ class Operation(Generic[Input]):
     field `reason` becomes the entry's reason."""
     writes: bool = False
     """Whether it changes anything at Microsoft: then an idempotency key is required."""
+    confirmed: tuple[str, ...] = ()
+    """Text fields of the input that a person must give again to retry a run; what the rest of the input
+    says is taken from that run."""
     time_limit: timedelta = timedelta(hours=2)
 
 
@@ -189,7 +201,7 @@ class Tenant:
 
 @dataclass(frozen=True, kw_only=True)
 class CapturedPolicy:
-    """One policy as a backup keeps it.
+    """One policy as a backup keeps it; `key` is its key among the items of the run.
 
     `assignments` are Graph's own objects, verbatim. `groups` and `filters` say, by id, what is known of
     what the assignments refer to: `{"name", "kind", "rule", "orphaned"}` and `{"name", "platform",
@@ -206,6 +218,18 @@ class CapturedPolicy:
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: OperationFailure | None = None
 
+    @property
+    def key(self) -> str:
+        return policy_key(self.policy_type, self.id)
+
+
+def policy_key(policy_type: str, policy_id: str) -> str:
+    """The key of a captured policy among the items of the run that captures it.
+
+    .. versionadded:: 0.1
+    """
+    return f"{policy_type}/{policy_id}"
+
 
 class Backups(Protocol):
     """The tenant's backup set that this run captures."""
@@ -213,7 +237,7 @@ class Backups(Protocol):
     async def save(self, captured: Sequence[CapturedPolicy]) -> None:
         """Keep policies in the set, and count each as an item of the run; one transaction.
 
-        Those already kept by an earlier attempt are left as they are.
+        Those already kept, by an earlier attempt or by a run that this one retries, stay as they are.
         """
         ...
 
@@ -254,7 +278,7 @@ class PlannedPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedWrite:
-    """One policy of a finished plan, as execution sees it."""
+    """One policy of a finished plan, as execution sees it; `key` is its key among the run's items."""
 
     item_id: UUID
     policy_type: str
@@ -265,6 +289,10 @@ class PlannedWrite:
     desired: tuple[Assignment, ...]
     blocked_reason: str | None = None
     blocked_message: str | None = None
+
+    @property
+    def key(self) -> str:
+        return str(self.item_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,6 +407,15 @@ class RunContext(Protocol):
     @property
     def restores(self) -> Restores: ...
 
+    @property
+    def again(self) -> frozenset[str] | None:
+        """In a retry, the keys of the items that are left, where all of them are known; else None.
+
+        They are known when the run that is retried came to its end and some of its items failed. Whoever
+        goes by `done()` alone does the right thing too; this spares looking for what else there may be.
+        """
+        ...
+
     async def total(self, count: int) -> None:
         """Say how many items there are, before the first of them ends; may grow, never shrinks."""
         ...
@@ -396,7 +433,8 @@ class RunContext(Protocol):
         ...
 
     async def done(self) -> frozenset[str]:
-        """The keys of the items that are final, from this and earlier attempts."""
+        """The keys of the items that need not be done: final in this run, in this or an earlier attempt,
+        and those that a run which this one retries did, left out, or found to need a new plan."""
         ...
 
     async def check(self) -> None:

@@ -29,7 +29,9 @@ from atlas_gql.graph import (
     MicrosoftGraphClient,
     MsalTokens,
     NullGraphClient,
+    Observer,
     Pacer,
+    Patience,
     Secret,
 )
 from atlas_gql.providers.sealing import Sealed, Sealer
@@ -37,6 +39,8 @@ from atlas_gql.providers.sealing import Sealed, Sealer
 NO_PROVIDER = "This tenant has no provider: add one before Atlas can reach it."
 NO_SIMULATOR = "The provider points to the simulator, and ATLAS_SIMULATOR_URL is not set."
 WRITES_OFF = "Writes are not enabled for this tenant's provider."
+PATIENCE = Patience(total=60)
+"""How long a call may wait in a worker's slot; for a longer pause its run goes back to the queue."""
 CANNOT_OPEN = "The provider's credential cannot be opened with the configured keys."
 
 _writing = credentials.alias("writing")
@@ -68,10 +72,18 @@ _PROVIDER = (
 class Clients:
     """Where runs get their tenant's Graph client from. Make it on the event loop that uses it."""
 
-    def __init__(self, database: Database, sealer: Sealer, *, simulator_url: str | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        simulator_url: str | None,
+        observer: Observer | None = None,
+    ) -> None:
         self._database = database
         self._sealer = sealer
         self._simulator_url = simulator_url
+        self._observer = observer
         self._http = httpx.AsyncClient(
             timeout=TIMEOUT, limits=httpx.Limits(max_connections=64, max_keepalive_connections=32)
         )
@@ -123,6 +135,8 @@ class Clients:
             http=self._http,
             tenant=f"{row.cloud}/{tenant}",
             pacer=self._pacer,
+            patience=PATIENCE,
+            observer=self._observer,
         )
 
     async def close(self) -> None:

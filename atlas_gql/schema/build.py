@@ -17,6 +17,7 @@ from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.queries import Query
+from atlas_gql.schema.retries import retry_field
 
 
 def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
@@ -26,8 +27,9 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
     """
     inputs, errors = InputTypes(), ErrorTypes()
     fields = [cancel_field(errors)]
-    taken = {"cancelRun": "Atlas itself"}
-    for operation in sorted(operations, key=lambda operation: operation.mutation):
+    taken = dict.fromkeys(("cancelRun", "retryRun"), "Atlas itself")
+    offered = sorted(operations, key=lambda operation: operation.mutation)
+    for operation in offered:
         if operation.mutation in taken:
             raise ConfigurationError(
                 f"The mutation {operation.mutation} is offered by both {taken[operation.mutation]}"
@@ -35,6 +37,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             )
         taken[operation.mutation] = operation.type
         fields.append(start_field(operation, inputs, errors))
+    fields.append(retry_field(offered, errors))
     mutation = create_type(
         "Mutation", fields, description="What can be done. Work is started here, and carried out by workers."
     )

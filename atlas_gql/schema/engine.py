@@ -23,7 +23,7 @@ class Started(Protocol):
 
 
 class Engine(Protocol):
-    """Starts and cancels runs for actors whose rights were checked."""
+    """Starts, retries and cancels runs for actors whose rights were checked."""
 
     @property
     def operations(self) -> Mapping[str, Operation[Any]]:
@@ -42,6 +42,20 @@ class Engine(Protocol):
         request_id: str,
     ) -> Started:
         """Start an operation with an instance of its input. Raises DomainError."""
+        ...
+
+    async def retry(
+        self,
+        actor: Actor,
+        *,
+        run_id: UUID,
+        tenant_id: UUID,
+        workspace_id: UUID,
+        confirmed: Mapping[str, str],
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> Started:
+        """Start anew what an ended run left undone. Raises DomainError."""
         ...
 
     async def cancel(

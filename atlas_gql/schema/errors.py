@@ -16,12 +16,13 @@ from atlas_gql.errors import (
     IdempotencyConflict,
     RunConflict,
     RunFinished,
+    RunNotFinished,
     ValidationError,
 )
 from atlas_gql.plugins.api import Doc
 from atlas_gql.schema.types.runs import WithRun
 
-WITH_RUN = (RunConflict, IdempotencyConflict, RunFinished)
+WITH_RUN = (RunConflict, IdempotencyConflict, RunFinished, RunNotFinished)
 """Errors that name another run."""
 
 

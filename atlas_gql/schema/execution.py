@@ -22,6 +22,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
+from atlas_gql.schema.limits import problem_of
 
 MAX_TOKENS = 2000
 KEPT_DOCUMENTS = 500
@@ -31,7 +32,7 @@ LONGEST_KEPT = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A text, parsed and validated; `code` says which of the two failed."""
+    """A text, parsed and validated; ``code` says what failed."""
 
     ast: DocumentNode | None = None
     errors: tuple[GraphQLError, ...] = ()
@@ -68,7 +69,11 @@ class Executor:
         except RecursionError:
             deep = GraphQLError("The document is nested too deeply.")
             return Document(errors=(deep,), code=answers.PARSE_FAILED)
-        return Document(ast=ast, errors=errors, code=answers.VALIDATION_FAILED if errors else "")
+        if errors:
+            return Document(errors=errors, code=answers.VALIDATION_FAILED)
+        if problem := problem_of(self._schema, ast):
+            return Document(errors=(GraphQLError(problem),), code=answers.TOO_COMPLEX)
+        return Document(ast=ast)
 
     @staticmethod
     def changes_something(document: Document, operation_name: str | None) -> bool:

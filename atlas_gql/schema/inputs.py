@@ -60,14 +60,14 @@ class InputTypes:
         if not dataclasses.is_dataclass(given):
             raise ConfigurationError(f"The input of {operation.type} is no dataclass.")
         hints = get_type_hints(given, include_extras=True)
-        refs = {name: ref for name, hint in hints.items() if (ref := _metadata(hint, Ref))}
+        refs = {name: ref for name, hint in hints.items() if (ref := metadata(hint, Ref))}
         host: dict[str, Any] = {}
         if operation.target.is_new:
             host["tenant_id"] = (strawberry.ID, strawberry.field(description="The tenant to work on."))
         host["idempotency_key"] = (
-            (str, strawberry.field(description=_KEY))
+            (str, strawberry.field(description=KEY))
             if operation.writes
-            else (Optional[str], strawberry.field(description=_KEY, default=None))  # noqa: UP045 # a value
+            else (Optional[str], strawberry.field(description=KEY, default=None))  # noqa: UP045 # a value
         )
         name = f"{operation.mutation[:1].upper()}{operation.mutation[1:]}Input"
         converted = self._dataclass(given, name, operation.type, host=host, refs=refs)
@@ -128,7 +128,7 @@ class InputTypes:
         return self._made[hint]
 
 
-_KEY = (
+KEY = (
     f"Up to {LONGEST_KEY} characters of your choice, one for each thing you want done: a repeated request"
     " with the same key and input gives the same run, and starts nothing."
 )
@@ -145,14 +145,15 @@ def _same(value: Any, _: str) -> Any:
     return value
 
 
-def _text(value: str, field: str) -> str:
+def plain_text(value: str, field: str) -> str:
+    """Text as given. Raises ValidationError for what no database column can hold."""
     if "\0" in value:
         raise ValidationError("The text holds a NUL character.", field=field)
     return value
 
 
 _PLAIN: dict[Any, Converted] = {
-    str: Converted(str, _text),
+    str: Converted(str, plain_text),
     int: Converted(int, _same),
     float: Converted(float, _same),
     bool: Converted(bool, _same),
@@ -187,7 +188,7 @@ def _reference(hint: Any, ref: Ref | None, place: str) -> Converted | None:
 
 def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tuple[Any, Any]:
     """The GraphQL field's annotation and declaration, with the default where GraphQL can say it."""
-    doc = _metadata(hint, Doc)
+    doc = metadata(hint, Doc)
     description = doc.text if doc else f"{field.name.replace('_', ' ').capitalize()}."
     if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
         return converted.annotation, strawberry.field(description=description)
@@ -207,7 +208,7 @@ def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tu
     )
 
 
-def _metadata(hint: Any, kind: type) -> Any:
+def metadata(hint: Any, kind: type) -> Any:
     """The Doc or Ref of an annotation; None without one."""
     found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return next((item for item in found if isinstance(item, kind)), None)

@@ -98,6 +98,12 @@ SUBJECT_RUNS = Listing(
     sort=NEWEST_FIRST,
     descending=True,
 )
+RUN_RETRIES = Listing(
+    rows=maps.OPERATION_RUN,
+    of=(operation_runs.c.tenant_id, operation_runs.c.retry_of),
+    sort=NEWEST_FIRST,
+    descending=True,
+)
 RUN_ITEMS = Listing(
     rows=maps.RUN_ITEM,
     of=(run_items.c.run_id,),

@@ -57,6 +57,7 @@ OPERATION_RUN = row_map(
         "retryOf": ("retry_of_id",),
     },
     retry_of_id=operation_runs.c.retry_of,
+    input=operation_runs.c.input,
 )
 
 RUN_ITEM = row_map(
@@ -90,7 +91,10 @@ POLICY = row_map(
 BACKUP_SET = row_map(
     "BackupSet",
     backup_sets,
-    ("origin", "state", "run_id", "item_count", "failed_count", "created_at", "completed_at"),
+    (
+        *("origin", "state", "run_id", "item_count", "failed_count", "overlapped_write"),
+        *("created_at", "completed_at"),
+    ),
     capability=Capability.BACKUPS_VIEW,
     reads={"run": ("run_id",)},
 )

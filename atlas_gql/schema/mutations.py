@@ -6,7 +6,7 @@ The order of checks is that of the whole API: who asks, what is within reach (NO
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Optional
 
 import strawberry
@@ -121,21 +121,24 @@ class Allowed(Permission):
             place = await self._of.place(info, given)
             if place.workspace_id != workspace_id:
                 return False
-        if self.capability not in (held(info.context.actor, place) or NOTHING):
-            await self._refuse(info, place)
+        await demand(info, self._mutation, self.capability or "", place)
         return True
 
-    async def _refuse(self, info: Info, place: Any) -> None:
-        capability = self.capability or ""
-        await info.context.engine.refused(
-            info.context.actor,
-            workspace_id=place.workspace_id,
-            tenant_id=place.tenant_id,
-            mutation=self._mutation,
-            capability=capability,
-            request_id=info.context.request_id,
-        )
-        raise Forbidden(capability)
+
+async def demand(info: Info, mutation: str, capability: str, place: Any) -> None:
+    """Raises Forbidden, and audits it, unless the caller holds a capability at a place within reach."""
+    context = info.context
+    if capability in (held(context.actor, place) or NOTHING):
+        return
+    await context.engine.refused(
+        context.actor,
+        workspace_id=place.workspace_id,
+        tenant_id=place.tenant_id,
+        mutation=mutation,
+        capability=capability,
+        request_id=context.request_id,
+    )
+    raise Forbidden(capability)
 
 
 def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorTypes) -> StrawberryField:
@@ -168,7 +171,7 @@ def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorType
             deduplicated=started.deduplicated,
         )
 
-    return _mutation(
+    return mutation_field(
         operation.mutation,
         resolve,
         given_type.graphql,
@@ -199,7 +202,7 @@ def cancel_field(errors: ErrorTypes) -> StrawberryField:
             context.forget()
         return CancelRunPayload(run_id=run_id, workspace_id=place.workspace_id, tenant_id=place.tenant_id)
 
-    return _mutation(
+    return mutation_field(
         "cancelRun",
         resolve,
         CancelRunInput,
@@ -231,14 +234,14 @@ def _guards(operation: Operation[Any], target: Target, refs: Mapping[str, Ref]) 
     return guards
 
 
-def _mutation(
+def mutation_field(
     name: str,
     resolve: Any,
     input_type: type,
     members: Iterable[type],
     *,
     description: str,
-    guards: list[Allowed],
+    guards: Sequence[Permission],
 ) -> StrawberryField:
     """A mutation with one input and a nullable union of what can come of it."""
     union: Any = ResultUnion(

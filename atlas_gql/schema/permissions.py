@@ -30,7 +30,7 @@ from atlas_gql.schema.rows import RowMap, load_row
     name="requires",
     repeatable=True,
     description="What the caller needs: this capability, on the object or tenant at hand unless `on` says"
-    " what else.",
+    " what else. What needs the capability of a run's operation says `the operation's own`.",
 )
 class Requires:
     capability: str

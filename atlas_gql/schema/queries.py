@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from atlas_gql.plugins import CONTRACTS
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
@@ -13,6 +14,8 @@ from atlas_gql.schema.maps import KINDS, TENANT, WORKSPACE
 from atlas_gql.schema.permissions import CanSeeNode, CanSeeTenant, CanSeeWorkspace, looked_up
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.operations import OperationType
+from atlas_gql.schema.types.policy_types import PolicyType
+from atlas_gql.schema.types.reasons import ReasonCodeDescription, reason_codes
 from atlas_gql.schema.types.tenants import Tenant
 from atlas_gql.schema.types.workspaces import Viewer, Workspace
 
@@ -50,7 +53,15 @@ class Query:
         row: Node | None = await looked_up(info, KINDS[found.kind], found.uuid) if found else None
         return row
 
+    @resolved("The kinds of policy that Atlas backs up, in the order in which a backup reads them.")
+    def policy_types(self) -> list[PolicyType]:
+        return list(CONTRACTS.values())  # type: ignore[arg-type] # read as they are
+
     @resolved("The operations that can be started here, by type.")
     def operation_types(self, info: Info) -> list[OperationType]:
         operations = info.context.engine.operations
         return [operations[name] for name in sorted(operations)]  # type: ignore[misc] # read as they are
+
+    @resolved("Why things fail: every reason code, with its meaning and what to do.")
+    def reason_codes(self) -> list[ReasonCodeDescription]:
+        return reason_codes()

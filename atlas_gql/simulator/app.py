@@ -13,9 +13,12 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from atlas_gql.simulator.clock import Clock
+from atlas_gql.simulator.conditions import Conditions
 from atlas_gql.simulator.control import Control
 from atlas_gql.simulator.faults import Fault, Faults
 from atlas_gql.simulator.graph import Graph
+from atlas_gql.simulator.habits import Habits
 from atlas_gql.simulator.journal import Journal
 from atlas_gql.simulator.login import Login
 from atlas_gql.simulator.state import State
@@ -28,6 +31,7 @@ def create_app(
     *,
     journal: Journal | None = None,
     faults: Sequence[Fault] = (),
+    habits: Habits | None = None,
     latency_ms: int = 0,
     seed: int = 0,
     clock: Callable[[], float] = time.time,
@@ -35,16 +39,16 @@ def create_app(
 ) -> Starlette:
     """The simulator as an ASGI app over `state`, which it changes.
 
-    `latency_ms` delays every answer of Graph. `seed` decides which calls faults with a probability hit,
-    the order of batch parts and the request ids. `clock` (Unix seconds) and `token_lifetime` (seconds)
-    decide when tokens expire.
+    `faults` and `habits` are in force at first. `latency_ms` delays every answer of Graph. `seed` decides
+    which calls faults with a probability hit, the order of batch parts and the request ids. `clock` (Unix
+    seconds) and `token_lifetime` (seconds) decide when tokens expire.
     """
     journal = Journal() if journal is None else journal
-    rules = Faults(list(faults), seed)
-    tokens = Tokens(clock, token_lifetime)
-    login = Login(state=state, tokens=tokens, faults=rules, journal=journal, clock=clock)
-    graph = Graph(state=state, tokens=tokens, faults=rules, journal=journal, seed=seed)
-    control = Control(state=state, faults=rules, journal=journal)
+    conditions = Conditions(faults=Faults(list(faults), seed), habits=habits or Habits(), clock=Clock(clock))
+    tokens = Tokens(conditions.clock, token_lifetime)
+    login = Login(state=state, tokens=tokens, conditions=conditions, journal=journal)
+    graph = Graph(state=state, tokens=tokens, conditions=conditions, journal=journal, seed=seed)
+    control = Control(state=state, conditions=conditions, journal=journal)
     return Starlette(
         routes=[
             *control.routes(),

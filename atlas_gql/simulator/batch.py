@@ -35,13 +35,19 @@ def parts_of(call: Call) -> list[dict[str, Any]]:
     return parts
 
 
-def run(call: Call, perform: Callable[[Call], Answer], order: random.Random) -> Answer:
-    """The batch's answer, its parts in shuffled order. Raises Refused, as `parts_of` does."""
+def run(call: Call, perform: Callable[[Call], Answer | None], order: random.Random) -> Answer:
+    """The batch's answer, its parts in shuffled order; a part without an answer is left out.
+
+    Raises Refused, as `parts_of` does.
+    """
     parts = parts_of(call)
     answers: dict[str, Answer] = {}
     for part in parts:
-        answers[part["id"].lower()] = _perform(call, part, answers, perform)
-    responses = [_response(part["id"], answers[part["id"].lower()]) for part in parts]
+        answer = _perform(call, part, answers, perform)
+        if answer is not None:
+            answers[part["id"].lower()] = answer
+    given = [(part["id"], answers.get(part["id"].lower())) for part in parts]
+    responses = [_response(key, answer) for key, answer in given if answer is not None]
     order.shuffle(responses)
     return Answer(body={"responses": responses})
 
@@ -68,8 +74,8 @@ def _check(part: object, seen: set[str]) -> None:
 
 
 def _perform(
-    call: Call, part: dict[str, Any], answers: dict[str, Answer], perform: Callable[[Call], Answer]
-) -> Answer:
+    call: Call, part: dict[str, Any], answers: dict[str, Answer], perform: Callable[[Call], Answer | None]
+) -> Answer | None:
     inner = _inner(call, part)
     refused = _refusal(call, part, inner, answers)
     return perform(inner) if refused is None else render(refused, inner)
@@ -77,7 +83,8 @@ def _perform(
 
 def _refusal(call: Call, part: dict[str, Any], inner: Call, answers: dict[str, Answer]) -> Refused | None:
     """Why a part is answered without being performed; None when it is to be."""
-    if any(answers[need.lower()].status >= 400 for need in part.get("dependsOn", ())):
+    needs = [answers.get(need.lower()) for need in part.get("dependsOn", ())]
+    if any(need is None or need.status >= 400 for need in needs):
         return Refused(424, "FailedDependency", "A request that this one depends on has failed.")
     if inner.version != call.version or inner.is_batch:
         return bad_request("A batch request's url must be relative to the batch's version.")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from atlas_gql.simulator.habits import Habits
+
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 VERSIONS = ("v1.0", "beta")
 _KEYED = re.compile(r"(?P<name>[^()']+)\('(?P<key>[^']*)'\)")
@@ -34,7 +36,13 @@ class Call:
     client_request_id: str
     tenant: str | None = None
     """The tenant of the token; decides whose data is served."""
+    app: str = ""
+    """The client id in the token."""
     roles: frozenset[str] = frozenset()
+    now: float = 0.0
+    """When it came, in Unix seconds of the simulator's clock."""
+    habits: Habits = field(default_factory=Habits)
+    """How the service behaves when it comes."""
 
     @property
     def version(self) -> str:

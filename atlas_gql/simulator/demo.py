@@ -8,19 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from atlas_gql.simulator import catalogue
-from atlas_gql.simulator.assignments import (
-    DEVICES,
-    EXCLUSION,
-    FILTER_ID,
-    FILTER_TYPE,
-    GROUP,
-    ODATA,
-    USERS,
-    stored,
-)
+from atlas_gql.simulator import catalogue, catalogue_full
+from atlas_gql.simulator.assignments import stored
+from atlas_gql.simulator.kind import CLOUD_PC, DEVICES, EXCLUSION, GROUP, USERS, Kind
 from atlas_gql.simulator.state import Collection, Document, Entity, Policy, State, Tenant
-from atlas_gql.simulator.table import KINDS, Kind
+from atlas_gql.simulator.table import KINDS
+from atlas_gql.simulator.targets import FILTER_ID, FILTER_TYPE, ODATA
 
 _CREATED = "2026-01-12T08:30:00Z"
 _CHANGED = "2026-03-02T14:05:00.1234567Z"
@@ -65,14 +58,23 @@ def demo_state(seed: int = 0) -> State:
     The second tenant has groups and filters of the same names with other ids, but two groups named
     alike, and lacks two groups and a filter; it has every other policy, less widely assigned.
     """
+    return _state(seed, list(_drafts()), catalogue.FILTERS)
+
+
+def full_state(seed: int = 0) -> State:
+    """The demo tenants with policies of every kind, and filters for apps; else as in the demo."""
+    drafts = [*_drafts(), *_full_drafts()]
+    return _state(seed, drafts, (*catalogue.FILTERS, *catalogue_full.APP_FILTERS))
+
+
+def _state(seed: int, drafts: list[_Draft], filters: tuple[tuple[str, str, str], ...]) -> State:
     first, second = _Builder(DEMO_TENANT, seed), _Builder(DEMO_SECOND_TENANT, seed)
-    drafts = list(_drafts())
     first.add_groups(catalogue.GROUPS)
-    first.add_filters(catalogue.FILTERS)
+    first.add_filters(filters)
     first.add_policies(drafts)
     second.add_groups([g for g in catalogue.GROUPS if g[0] not in catalogue.MISSING_IN_SECOND])
     second.add_groups([g for g in catalogue.GROUPS if g[0] == catalogue.DOUBLED_IN_SECOND], suffix=" again")
-    second.add_filters([f for f in catalogue.FILTERS if f[0] != catalogue.FILTER_MISSING_IN_SECOND])
+    second.add_filters([f for f in filters if f[0] != catalogue.FILTER_MISSING_IN_SECOND])
     second.add_policies(drafts[::2], most=1)
     return State(tenants={builder.tenant.id: builder.build() for builder in (first, second)})
 
@@ -82,7 +84,7 @@ class _Builder:
         self._ids = f"{seed}:{about.id}"
         self._groups: dict[str, list[Entity]] = {}
         self._filters: dict[str, Entity] = {}
-        self._policies: dict[str, list[Policy]] = {path: [] for path in KINDS}
+        self._policies: dict[str, list[Policy]] = {}
         domain = {"name": about.domain, "isDefault": True, "isInitial": True, "type": "Managed"}
         organization = {"id": about.id, "displayName": about.name, "verifiedDomains": [domain]}
         self.tenant = Tenant(id=about.id, organization=organization)
@@ -112,7 +114,9 @@ class _Builder:
                     "platform": platform,
                     "rule": rule,
                     "roleScopeTags": ["0"],
-                    "assignmentFilterManagementType": "devices",
+                    "assignmentFilterManagementType": "apps"
+                    if "ApplicationManagement" in platform
+                    else "devices",
                     "createdDateTime": _CREATED,
                     "lastModifiedDateTime": _CHANGED,
                 }
@@ -124,7 +128,7 @@ class _Builder:
             key = self._id(draft.kind.path, draft.name)
             policy = Policy(document={"id": key, **draft.fields})
             policy.assign(list(self._assignments(draft, key))[:most])
-            self._policies[draft.kind.path].append(policy)
+            self._policies.setdefault(draft.kind.path, []).append(policy)
 
     def _assignments(self, draft: _Draft, policy_id: str) -> Iterator[Document]:
         for short in filter(None, (part.strip() for part in draft.short.split(";"))):
@@ -143,6 +147,8 @@ class _Builder:
         if filter_name and found is None:
             return None
         filtered = {FILTER_ID: found.id if found else None, FILTER_TYPE: mode or "none"}
+        if who.startswith("%"):
+            return self._cloud_pc_target(who[1:])
         if who in ("@users", "@devices"):
             return {"@odata.type": ODATA + (USERS if who == "@users" else DEVICES), **filtered}
         name = who.removeprefix("-").removeprefix("^")
@@ -153,6 +159,12 @@ class _Builder:
             return None
         kind = EXCLUSION if who.startswith("-") else GROUP
         return {"@odata.type": ODATA + kind, **filtered, "groupId": group}
+
+    def _cloud_pc_target(self, name: str) -> dict[str, Any] | None:
+        if name not in self._groups:
+            return None
+        details = dict.fromkeys(("servicePlanId", "allotmentDisplayName", "allotmentLicensesCount"))
+        return {"@odata.type": ODATA + CLOUD_PC, "groupId": self._groups[name][0].id, **details}
 
     def _id(self, *about: str) -> str:
         bits = random.Random(":".join((self._ids, *about))).getrandbits(128)
@@ -209,6 +221,11 @@ def _drafts() -> Iterator[_Draft]:
         )
 
 
+def _full_drafts() -> Iterator[_Draft]:
+    for path, name, kind, fields, short in catalogue_full.POLICIES:
+        yield _draft(path, name, short, catalogue_full.EXTRAS.get(path), type_=kind, **fields)
+
+
 def _draft(
     path: str,
     name: str,
@@ -227,9 +244,10 @@ def _draft(
         "roleScopeTagIds": ["0"],
     }
     defaults = {extra.name: extra.default for extra in kind.extras}
+    known = {name: value for name, value in common.items() if name in kind.selectable}
     return _Draft(
         kind=kind,
-        fields={**head, kind.name_field: name, **common, **fields},
+        fields={**head, kind.name_field: name, **known, **fields},
         short=short,
         extras={**defaults, **(extras or {})},
     )

@@ -1,34 +1,33 @@
-"""Entra's objects: groups, look-ups of many ids, the organization."""
+"""Entra's objects: groups, deleted ones too, look-ups of many ids, the organization."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from atlas_gql.simulator import query
+from atlas_gql.simulator import deletion, query
 from atlas_gql.simulator.calls import Answer, Call, is_guid
-from atlas_gql.simulator.errors import Refused, method_not_allowed, no_such_object, no_such_segment
+from atlas_gql.simulator.errors import bad_directory_request, method_not_allowed, no_such_segment
+from atlas_gql.simulator.lookup import found_group
 from atlas_gql.simulator.pages import paged
 from atlas_gql.simulator.payload import json_body
 from atlas_gql.simulator.permissions import require_directory
-from atlas_gql.simulator.state import Collection, Entity, Tenant
+from atlas_gql.simulator.state import Collection, Tenant
 from atlas_gql.simulator.table import GROUP_PROPERTIES, GROUP_ROLES, OBJECT_ROLES, ORGANIZATION_ROLES
+from atlas_gql.simulator.throttle import units
 
 MAX_IDS = 1000
 MAX_PAGE = 999
-DIRECTORY = frozenset({"groups", "directoryObjects", "organization"})
-"""The first segments that belong to the directory."""
-
 _GROUP = "microsoft.graph.group"
 _GROUPS = ("$top", "$select", "$filter", "$skiptoken", "$count")
 
 
 def answer_directory(call: Call, tenant: Tenant) -> Answer:
     """The answer to a call on the directory. Raises Refused."""
-    units = {"x-ms-resource-unit": "3" if call.segments[0] == "directoryObjects" else "1"}
+    cost = {"x-ms-resource-unit": str(units(call))}
     answer = _route(call)(call, tenant)
     return Answer(
         status=answer.status,
-        headers={**answer.headers, **units},
+        headers={**answer.headers, **cost},
         body=answer.body,
         content_type=answer.content_type,
     )
@@ -44,6 +43,18 @@ def _route(call: Call) -> Callable[[Call, Tenant], Answer]:
             return _group
         case ["GET", "groups", _, "members", "$count"]:
             return _member_count
+        case ["PATCH", "groups", _]:
+            return deletion.change_group
+        case ["DELETE", "groups", _]:
+            return deletion.delete_group
+        case ["GET", "directory", "deletedItems", "microsoft.graph.group"]:
+            return deletion.deleted_groups
+        case ["GET", "directory", "deletedItems", _]:
+            return deletion.deleted_group
+        case ["POST", "directory", "deletedItems", _, "restore"]:
+            return deletion.restore_group
+        case ["DELETE", "directory", "deletedItems", _]:
+            return deletion.purge_group
         case ["POST", "directoryObjects", "getByIds"]:
             return _by_ids
         case ["GET", "organization"]:
@@ -60,7 +71,9 @@ def _groups(call: Call, tenant: Tenant) -> Answer:
     given = query.options(call, _GROUPS)
     names = query.selected(given, GROUP_PROPERTIES, _GROUP)
     if given.get("$top", "").isdecimal() and int(given["$top"]) > MAX_PAGE:
-        raise _bad(f"Invalid page size specified: '{given['$top']}'. Must be between 1 and 999 inclusive.")
+        raise bad_directory_request(
+            f"Invalid page size specified: '{given['$top']}'. Must be between 1 and 999 inclusive."
+        )
     if "$count" in given:
         _needs_eventual(call)
     groups = tenant.groups or Collection()
@@ -80,7 +93,7 @@ def _groups(call: Call, tenant: Tenant) -> Answer:
 def _group(call: Call, tenant: Tenant) -> Answer:
     require_directory(call, GROUP_ROLES)
     names = query.selected(query.options(call, ("$select",)), GROUP_PROPERTIES, _GROUP)
-    group = _found(tenant, call.segments[1])
+    group = found_group(tenant.groups, call.segments[1])
     context = f"{call.base}/{call.version}/$metadata#groups/$entity"
     return Answer(body={"@odata.context": context, **query.chosen(group.document, names)})
 
@@ -97,7 +110,7 @@ def _member_count(call: Call, tenant: Tenant) -> Answer:
     require_directory(call, GROUP_ROLES)
     query.options(call, ())
     _needs_eventual(call)
-    aside = _found(tenant, call.segments[1]).aside
+    aside = found_group(tenant.groups, call.segments[1]).aside
     return _number(aside.get("members@odata.count", len(aside.get("members", ()))))
 
 
@@ -108,12 +121,12 @@ def _by_ids(call: Call, tenant: Tenant) -> Answer:
     body = json_body(call)
     ids = body.get("ids") if isinstance(body, dict) else None
     if not isinstance(ids, list) or not set(body) <= {"ids", "types"}:
-        raise _bad("A collection of ids is expected.")
+        raise bad_directory_request("A collection of ids is expected.")
     if len(ids) > MAX_IDS:
-        raise _bad(f"Too many ids were given; the maximum is {MAX_IDS}.")
+        raise bad_directory_request(f"Too many ids were given; the maximum is {MAX_IDS}.")
     for key in ids:
         if not is_guid(key):
-            raise _bad(f"Invalid GUID:{key}")
+            raise bad_directory_request(f"Invalid GUID:{key}")
     wanted = "group" in body.get("types", ["group"])
     groups = tenant.groups or Collection()
     found = [group for key in dict.fromkeys(ids) if wanted and (group := groups.get(key)) is not None]
@@ -133,23 +146,10 @@ def _organization(call: Call, tenant: Tenant) -> Answer:
     return Answer(body={"@odata.context": context, "value": [query.chosen(tenant.described, names)]})
 
 
-def _found(tenant: Tenant, key: str) -> Entity:
-    if not is_guid(key):
-        raise _bad(f"Invalid object identifier '{key}'.")
-    group = tenant.groups.get(key) if tenant.groups is not None else None
-    if group is None:
-        raise no_such_object(key)
-    return group
-
-
 def _needs_eventual(call: Call) -> None:
     if call.headers.get("consistencylevel", "").lower() != "eventual":
-        raise _bad("$count needs the header 'ConsistencyLevel: eventual'.")
+        raise bad_directory_request("$count needs the header 'ConsistencyLevel: eventual'.")
 
 
 def _number(count: int) -> Answer:
     return Answer(body=str(count), content_type="text/plain")
-
-
-def _bad(message: str) -> Refused:
-    return Refused(400, "Request_BadRequest", message)

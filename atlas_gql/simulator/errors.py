@@ -54,6 +54,16 @@ def no_such_segment(segment: str) -> Refused:
     return Refused(404, "ResourceNotFound", f"Resource not found for the segment '{segment}'.")
 
 
+def bad_directory_request(message: str) -> Refused:
+    """A 400 from the directory."""
+    return Refused(400, "Request_BadRequest", message)
+
+
+def not_found(message: str) -> Refused:
+    """A 404 from the Intune service behind Graph."""
+    return Refused(404, "ResourceNotFound", message, nested=True)
+
+
 def no_such_object(key: str) -> Refused:
     """The directory's 404."""
     return Refused(
@@ -79,20 +89,20 @@ def no_route(call: Call) -> Refused:
     )
 
 
-def render(refused: Refused, call: Call, *, now: datetime | None = None) -> Answer:
+def render(refused: Refused, call: Call) -> Answer:
     """The answer to a refused call."""
     message = nested_message(call, refused.message) if refused.nested else refused.message
     return Answer(
         status=refused.status,
         headers=refused.headers,
-        body=envelope(call, refused.code, message, now=now),
+        body=envelope(call, refused.code, message),
     )
 
 
-def envelope(call: Call, code: str, message: str, *, now: datetime | None = None) -> dict[str, Any]:
+def envelope(call: Call, code: str, message: str) -> dict[str, Any]:
     """`{"error": {code, message, innerError}}` for a call."""
     inner = {
-        "date": (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S"),
+        "date": datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "request-id": call.request_id,
         "client-request-id": call.client_request_id,
     }
@@ -130,8 +140,8 @@ def _odata_path(call: Call) -> str:
     for i, segment in enumerate(call.segments[kind.depth :]):
         if i % 2 == 0:
             path += f"('{segment}')"
-        elif segment == "assign":
-            path += "/microsoft.management.services.api.assign"
+        elif segment in ("assign", "update"):
+            path += f"/microsoft.management.services.api.{segment}"
         else:
             path += f"/{segment}"
     return path

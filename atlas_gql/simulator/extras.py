@@ -31,6 +31,10 @@ def is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def is_object_or_null(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
+
+
 def is_app_settings(value: Any) -> bool:
     """Null, or an object typed as the settings of some kind of app; its fields are kept verbatim."""
     if value is None:

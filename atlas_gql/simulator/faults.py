@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from atlas_gql.simulator.calls import Answer, Call
 from atlas_gql.simulator.errors import envelope, nested_message
+from atlas_gql.simulator.kind import Family
+from atlas_gql.simulator.table import family_of
 
 BODIES = ("json", "nested", "html", "empty", "raw")
 _CODES = {
@@ -43,6 +46,10 @@ class Fault:
     method: str | None = None
     path: str | None = None
     """A regular expression, searched in the path with its version."""
+    query: str | None = None
+    """A regular expression, searched in the decoded query."""
+    family: str | None = None
+    """The service family that a call counts in: `updates`, `devices`, `identity` and so on."""
     status: int | None = None
     retryAfter: int | str | None = None  # noqa: N815 - the fields are the JSON's
     """The `Retry-After` header as it is sent: seconds, a date, or anything else."""
@@ -59,26 +66,32 @@ class Fault:
 
     Hits no reads and no batch envelope.
     """
+    missing: bool = False
+    """The part is left out of the answer to its batch; hits only parts, and nothing has happened."""
     secretExpired: bool = False  # noqa: N815
     wrongSecret: bool = False  # noqa: N815
-    """These two hit the token endpoint, and only it."""
+    aadsts: int | None = None
+    """No token: the error of this AADSTS code."""
+    tokenOf: str | None = None  # noqa: N815
+    """A token, but of this tenant. These four hit the token endpoint, and only it."""
     times: int | None = None
     """How often the rule fires; None for always."""
     probability: float = 1.0
 
     @property
     def only_delays(self) -> bool:
-        return not (self.status or self.reset or self.lostResponse or self.for_login)
+        return not (self.status or self.reset or self.lostResponse or self.missing or self.for_login)
 
     @property
     def for_login(self) -> bool:
-        return self.secretExpired or self.wrongSecret
+        return self.secretExpired or self.wrongSecret or self.aadsts is not None or self.tokenOf is not None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("tenant", "method", "path", "body", "content", "code", "message"), (str,)),
-    **dict.fromkeys(("status", "latencyMs", "times"), (int,)),
-    **dict.fromkeys(("reset", "lostResponse", "secretExpired", "wrongSecret"), (bool,)),
+    **dict.fromkeys(("tenant", "method", "path", "query", "family", "body", "content"), (str,)),
+    **dict.fromkeys(("code", "message", "tokenOf"), (str,)),
+    **dict.fromkeys(("status", "latencyMs", "times", "aadsts"), (int,)),
+    **dict.fromkeys(("reset", "lostResponse", "missing", "secretExpired", "wrongSecret"), (bool,)),
     "retryAfter": (int, str),
     "probability": (int, float),
 }
@@ -114,10 +127,13 @@ def _check(fault: Fault, where: str) -> None:
         raise FaultError(f"{where}: 'probability', 'latencyMs' or 'times' is out of range.")
     if fault.only_delays and not fault.latencyMs:
         raise FaultError(f"{where} has no effect: give status, latencyMs, reset, lostResponse or a secret's.")
-    try:
-        re.compile(fault.path or "")
-    except re.error as exc:
-        raise FaultError(f"{where}: 'path' is no regular expression: {exc}.") from exc
+    if fault.family is not None and fault.family not in {family.value for family in Family}:
+        raise FaultError(f"{where}: 'family' is one of {', '.join(Family)}.")
+    for name in ("path", "query"):
+        try:
+            re.compile(getattr(fault, name) or "")
+        except re.error as exc:
+            raise FaultError(f"{where}: '{name}' is no regular expression: {exc}.") from exc
 
 
 class Faults:
@@ -133,17 +149,26 @@ class Faults:
         self.fired = [0] * len(rules)
         self._chance = random.Random(self._seed)
 
-    def for_call(self, call: Call) -> tuple[Fault | None, float]:
+    def for_call(self, call: Call, *, is_part: bool = False) -> tuple[Fault | None, float]:
         """The rule that hits a call of Graph, if any, and the seconds that rules delay it."""
         reads = call.method == "GET" or call.is_batch
-        return self._pick(
-            call.tenant, call.method, call.path, lambda f: not f.for_login and not (reads and f.lostResponse)
-        )
+        query, family = unquote_plus(call.query), family_of(call.segments)
+
+        def fits(fault: Fault) -> bool:
+            return (
+                not fault.for_login
+                and not (reads and fault.lostResponse)
+                and not (fault.missing and not is_part)
+                and (fault.query is None or re.search(fault.query, query) is not None)
+                and (fault.family is None or fault.family == family)
+            )
+
+        return self._pick(call.tenant, call.method, call.path, fits)
 
     def for_login(self, tenant: str | None, method: str, path: str) -> tuple[Fault | None, float]:
         """The rule that hits a call of a login route: a secret's, or one that names a path."""
         is_token = path.endswith("/token")
-        return self._pick(tenant, method, path, lambda f: is_token if f.for_login else f.path is not None)
+        return self._pick(tenant, method, path, lambda f: is_token if f.for_login else _is_for_any(f))
 
     def _pick(self, tenant: str | None, method: str, path: str, fits: Any) -> tuple[Fault | None, float]:
         delay = 0.0
@@ -180,6 +205,11 @@ def fault_answer(fault: Fault, call: Call) -> Answer:
         case "nested":
             message = nested_message(call, message)
     return Answer(status=fault.status, headers=headers, body=envelope(call, code, message))
+
+
+def _is_for_any(fault: Fault) -> bool:
+    """Whether a rule for calls of Graph hits a login route as well: it has to name its path."""
+    return fault.path is not None and fault.query is None and fault.family is None and not fault.missing
 
 
 def _matches(fault: Fault, tenant: str | None, method: str, path: str) -> bool:

@@ -10,8 +10,9 @@ import orjson
 
 from atlas_gql.simulator import batch
 from atlas_gql.simulator.calls import Answer, Call
+from atlas_gql.simulator.conditions import Conditions
 from atlas_gql.simulator.errors import Refused, render
-from atlas_gql.simulator.faults import Faults, fault_answer
+from atlas_gql.simulator.faults import fault_answer
 from atlas_gql.simulator.journal import Journal
 from atlas_gql.simulator.routes import answer_call
 from atlas_gql.simulator.state import State
@@ -24,34 +25,44 @@ class ConnectionDropped(Exception):
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What becomes of a call: its answer, or None for a dropped connection; seconds to wait first."""
+    """What becomes of a call: its answer, or None for a dropped connection; seconds to wait first.
+
+    `missing`: a part of a batch that is not answered.
+    """
 
     answer: Answer | None
     delay: float = 0.0
+    missing: bool = False
 
 
 class Graph:
     """Answers calls, one at a time: a call's effect is complete before the next one is looked at."""
 
-    def __init__(self, *, state: State, tokens: Tokens, faults: Faults, journal: Journal, seed: int) -> None:
+    def __init__(
+        self, *, state: State, tokens: Tokens, conditions: Conditions, journal: Journal, seed: int
+    ) -> None:
         self._state = state
         self._tokens = tokens
-        self._faults = faults
+        self._conditions = conditions
         self._journal = journal
         self._order = random.Random(seed)
 
     def answer(self, call: Call) -> Outcome:
         """The outcome of a call as it came in from outside."""
+        call = replace(call, now=self._conditions.clock(), habits=self._conditions.habits)
         try:
             bearer = self._tokens.check(call.headers.get("authorization", ""), self._state)
         except Refused as refused:
             self._begin(call)["status"] = refused.status
             return Outcome(answer=render(refused, call))
-        return self._outcome(replace(call, tenant=bearer.tenant, roles=bearer.roles))
+        return self._outcome(replace(call, tenant=bearer.tenant, app=bearer.app, roles=bearer.roles))
 
     def _outcome(self, call: Call, envelope: int | None = None) -> Outcome:
         entry = self._begin(call, envelope)
-        fault, delay = self._faults.for_call(call)
+        fault, delay = self._conditions.faults.for_call(call, is_part=envelope is not None)
+        if fault is not None and fault.missing:
+            entry["dropped"] = True
+            return Outcome(answer=None, delay=delay, missing=True)
         if fault is not None and fault.reset:
             entry["dropped"] = True
             return Outcome(answer=None, delay=delay)
@@ -72,18 +83,20 @@ class Graph:
     def _single(self, call: Call) -> Answer:
         assert call.tenant is not None
         try:
-            return answer_call(call, self._state.tenants[call.tenant])
+            about = self._conditions.buckets.take(call)
+            answer = answer_call(call, self._state.tenants[call.tenant])
         except Refused as refused:
             return render(refused, call)
+        return replace(answer, headers={**answer.headers, **about})
 
     def _batch(self, call: Call, n: int) -> Outcome:
         """The batch takes as long as its slowest part; a part whose connection drops, drops it all."""
         delays = [0.0]
 
-        def perform(part: Call) -> Answer:
+        def perform(part: Call) -> Answer | None:
             outcome = self._outcome(part, n)
             delays.append(outcome.delay)
-            if outcome.answer is None:
+            if outcome.answer is None and not outcome.missing:
                 raise ConnectionDropped
             return outcome.answer
 

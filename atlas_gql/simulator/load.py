@@ -15,7 +15,9 @@ import orjson
 from atlas_gql.simulator.assignments import assignment_id
 from atlas_gql.simulator.calls import is_guid
 from atlas_gql.simulator.errors import LoadError
+from atlas_gql.simulator.kind import Kind
 from atlas_gql.simulator.state import (
+    DELETED_FILE,
     FILTERS_FILE,
     GROUPS_FILE,
     ORGANIZATION_FILE,
@@ -26,11 +28,14 @@ from atlas_gql.simulator.state import (
     State,
     Tenant,
 )
-from atlas_gql.simulator.table import KINDS, Kind
+from atlas_gql.simulator.table import KINDS
 
 E = TypeVar("E", bound=Entity)
 
-_ASIDE = frozenset({"assignments", "assignments@odata.context", "members", "members@odata.count"})
+_ASIDE = frozenset(
+    {"assignments", "assignments@odata.context", "members", "members@odata.count"}
+    | {name for kind in KINDS.values() for name in kind.expands_also}
+)
 
 
 def load_state(path: str | Path) -> State:
@@ -88,6 +93,8 @@ def _tenant(tenant_id: str, files: Mapping[str, Any], origin: str) -> Tenant:
             tenant.organization = _organization(content, where, tenant.id)
         elif name == GROUPS_FILE:
             tenant.groups = _collection(content, where, "displayName", _entity)
+        elif name == DELETED_FILE:
+            tenant.deleted = _collection(content, where, "displayName", _entity)
         elif name == FILTERS_FILE:
             tenant.filters = _collection(content, where, "displayName", _entity)
         elif kind is not None:

@@ -13,8 +13,10 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
+from atlas_gql.simulator.aadsts import aadsts
 from atlas_gql.simulator.calls import Answer, Call
-from atlas_gql.simulator.faults import Fault, Faults, fault_answer
+from atlas_gql.simulator.conditions import Conditions
+from atlas_gql.simulator.faults import Fault, fault_answer
 from atlas_gql.simulator.journal import Journal
 from atlas_gql.simulator.state import State, Tenant
 from atlas_gql.simulator.tokens import Tokens
@@ -43,14 +45,12 @@ class TokenRefused(Exception):
 class Login:
     """The login routes over the tenants' app registrations."""
 
-    def __init__(
-        self, *, state: State, tokens: Tokens, faults: Faults, journal: Journal, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, state: State, tokens: Tokens, conditions: Conditions, journal: Journal) -> None:
         self._state = state
         self._tokens = tokens
-        self._faults = faults
+        self._conditions = conditions
         self._journal = journal
-        self._clock = clock
+        self._clock = conditions.clock
 
     async def discovery(self, request: Request) -> Response:
         """`GET /{tenant}/v2.0/.well-known/openid-configuration`, with the tenant's own GUID in it."""
@@ -84,7 +84,7 @@ class Login:
         tenant = self._state.find(request.path_params["tenant"])
         entry = self._journal.begin(method, path, request.url.query)
         entry["tenant"] = tenant.id if tenant else None
-        fault, delay = self._faults.for_login(entry["tenant"], method, path)
+        fault, delay = self._conditions.faults.for_login(entry["tenant"], method, path)
         form = dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
         await asyncio.sleep(delay)
         correlation = request.headers.get("client-request-id") or str(uuid.uuid4())
@@ -93,7 +93,7 @@ class Login:
             return await drop(request)
         try:
             if fault is not None and fault.status is not None:
-                answer = fault_answer(fault, _as_call(request, correlation))
+                answer = fault_answer(fault, self._as_call(request, correlation))
             else:
                 answer = Answer(body=act(form, fault))
         except TokenRefused as refused:
@@ -147,7 +147,12 @@ class Login:
                 f"Application with identifier '{form['client_id']}' was not found in the directory "
                 f"'{tenant.described['displayName']}'.",
             )
+        if fault is not None and fault.aadsts is not None:
+            error, status, text = aadsts(fault.aadsts)
+            raise TokenRefused(fault.aadsts, error, text, status)
         self._check_credential(form, tenant, fault)
+        if fault is not None and fault.tokenOf is not None:
+            tenant = self._state.find(fault.tokenOf) or tenant
         return {
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime,
@@ -198,6 +203,16 @@ class Login:
                 700024, "invalid_client", "Client assertion is not within its valid time range.", 401
             )
 
+    def _as_call(self, request: Request, correlation: str) -> Call:
+        return Call(
+            method=request.method,
+            path=request.url.path,
+            base=HOST,
+            request_id=str(uuid.uuid4()),
+            client_request_id=correlation,
+            now=self._clock(),
+        )
+
     def _error(self, refused: TokenRefused, correlation: str) -> dict[str, Any]:
         trace = str(uuid.uuid4())
         timestamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -227,13 +242,3 @@ def _audience(scope: str, own: str) -> str:
             f"The resource principal named {audience} was not found.",
         )
     return audience
-
-
-def _as_call(request: Request, correlation: str) -> Call:
-    return Call(
-        method=request.method,
-        path=request.url.path,
-        base=HOST,
-        request_id=str(uuid.uuid4()),
-        client_request_id=correlation,
-    )

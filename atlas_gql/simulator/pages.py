@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from atlas_gql.simulator.calls import Answer, Call
-from atlas_gql.simulator.errors import bad_request
+from atlas_gql.simulator.errors import Refused, bad_request
 from atlas_gql.simulator.query import equals
 from atlas_gql.simulator.state import Collection, Document, Entity
 
@@ -24,10 +24,11 @@ _KEY = secrets.token_bytes(16)
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A slice of a list, from `offset`, of at most `size`."""
+    """A slice of a list, from `offset`, of at most `size`; a `blank` one is empty and leads to it."""
 
     offset: int
     size: int
+    blank: bool = False
 
 
 def paged(
@@ -38,7 +39,7 @@ def paged(
     context: str,
     size: int,
     *,
-    name_field: str = "displayName",
+    name_field: str | None = "displayName",
     maximum: int | None = None,
     counts_page: bool = False,
     flag: str | None = None,
@@ -64,39 +65,42 @@ def page_of(call: Call, given: Mapping[str, str], *, default: int, maximum: int)
         if not given["$top"].isdecimal() or int(given["$top"]) < 1:
             raise bad_request(f"Invalid value '{given['$top']}' for $top query option found.")
         size = min(int(given["$top"]), maximum)
-    offset = _offset(call.path, given["$skiptoken"]) if "$skiptoken" in given else 0
-    return Page(offset=offset, size=size)
+    offset, was_blank = _position(call, given["$skiptoken"]) if "$skiptoken" in given else (0, False)
+    return Page(offset=offset, size=size, blank=call.habits.emptyPages and not was_blank)
 
 
 def cut(items: Sequence[T], wanted: Page) -> Sequence[T]:
-    return items[wanted.offset : wanted.offset + wanted.size]
+    return items[:0] if wanted.blank else items[wanted.offset : wanted.offset + wanted.size]
 
 
 def next_link(call: Call, given: Mapping[str, str], wanted: Page, total: int) -> dict[str, str]:
     """`{"@odata.nextLink": ...}`, absolute and on the host that was asked; empty on the last page."""
-    offset = wanted.offset + wanted.size
-    if offset >= total:
+    offset = wanted.offset + (0 if wanted.blank else wanted.size)
+    if offset >= total and not wanted.blank:
         return {}
-    query = urlencode({**given, "$skiptoken": _token(call.path, offset)}, quote_via=quote, safe="$(),'")
+    token = _token(call.path, offset, wanted.blank)
+    query = urlencode({**given, "$skiptoken": token}, quote_via=quote, safe="$(),'")
     path = quote(call.path, safe="/()'$,")
     return {"@odata.nextLink": f"{call.base}{path}?{query}"}
 
 
-def _token(path: str, offset: int) -> str:
-    text = f"{offset}:{_signature(path, offset)}".encode()
+def _token(path: str, offset: int, was_blank: bool) -> str:
+    text = f"{offset}:{int(was_blank)}:{_signature(path, offset)}".encode()
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def _offset(path: str, token: str) -> int:
+def _position(call: Call, token: str) -> tuple[int, bool]:
+    """Where a token leads, and whether a blank page gave it. Raises Refused."""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-        offset, signature = text.split(":")
-        genuine = hmac.compare_digest(signature, _signature(path, int(offset)))
+        offset, was_blank, signature = text.split(":")
+        genuine = hmac.compare_digest(signature, _signature(call.path, int(offset)))
     except ValueError:
         genuine = False
     if not genuine:
-        raise bad_request("The skip token is not valid.")
-    return int(offset)
+        status = call.habits.brokenToken
+        raise Refused(status, "BadRequest" if status == 400 else "Gone", "The skip token is not valid.")
+    return int(offset), was_blank == "1"
 
 
 def _signature(path: str, offset: int) -> str:

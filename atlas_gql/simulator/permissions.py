@@ -6,9 +6,10 @@ from atlas_gql.simulator.calls import Call
 from atlas_gql.simulator.errors import Refused
 
 
-def require_intune(call: Call, roles: tuple[str, ...]) -> None:
-    """Pass a token with one of these roles. Raises Intune's 403, which tells an empty token apart."""
-    if call.roles.intersection(roles):
+def require_intune(call: Call, demanded: tuple[tuple[str, ...], ...]) -> None:
+    """Pass a token with one role of each group. Raises Intune's 403, which tells an empty token apart."""
+    roles = next((group for group in demanded if not call.roles.intersection(group)), None)
+    if roles is None:
         return
     text = "Application is not authorized to perform this operation"
     if call.roles:

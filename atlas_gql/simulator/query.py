@@ -13,6 +13,11 @@ from atlas_gql.simulator.errors import bad_request
 _EQUALS = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*")
 
 
+def given_options(call: Call) -> dict[str, str]:
+    """The query options by name, unchecked."""
+    return dict(parse_qsl(call.query, keep_blank_values=True))
+
+
 def options(call: Call, allowed: Sequence[str]) -> dict[str, str]:
     """The query options by name. Raises Refused for an unknown or repeated one."""
     found: dict[str, str] = {}
@@ -36,8 +41,11 @@ def selected(given: Mapping[str, str], known: frozenset[str], type_name: str) ->
     return names
 
 
-def equals(given: Mapping[str, str], field: str) -> str | None:
-    """The value in `$filter=<field> eq 'value'`, or None without a filter. Raises Refused."""
+def equals(given: Mapping[str, str], field: str | None) -> str | None:
+    """The value in `$filter=<field> eq 'value'`, or None without a filter. Raises Refused.
+
+    Without a field, no filter is taken.
+    """
     if "$filter" not in given:
         return None
     match = _EQUALS.fullmatch(given["$filter"])
@@ -46,12 +54,14 @@ def equals(given: Mapping[str, str], field: str) -> str | None:
     return match[2].replace("''", "'")
 
 
-def expands_assignments(given: Mapping[str, str]) -> bool:
-    if "$expand" not in given:
-        return False
-    if given["$expand"] != "assignments":
-        raise bad_request(f"Could not expand '{given['$expand']}'.")
-    return True
+def expanded(given: Mapping[str, str], known: frozenset[str]) -> frozenset[str]:
+    """The names in `$expand`. Raises Refused for one that cannot be expanded here."""
+    names = (
+        frozenset(name.strip() for name in given["$expand"].split(",")) if "$expand" in given else frozenset()
+    )
+    for name in sorted(names - known):
+        raise bad_request(f"Could not expand '{name}'.")
+    return names
 
 
 def chosen(document: Mapping[str, Any], names: tuple[str, ...] | None) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from atlas_gql.simulator.app import create_app
-from atlas_gql.simulator.demo import demo_state
+from atlas_gql.simulator.conditions import parse_conditions
+from atlas_gql.simulator.demo import demo_state, full_state
 from atlas_gql.simulator.errors import LoadError
-from atlas_gql.simulator.faults import Fault, FaultError, parse_faults
+from atlas_gql.simulator.faults import Fault, FaultError
+from atlas_gql.simulator.habits import Habits
 from atlas_gql.simulator.journal import Journal
 from atlas_gql.simulator.load import load_state, read_json
 from atlas_gql.simulator.state import State
@@ -46,6 +48,7 @@ def running(
     latency_ms: int = 0,
     seed: int = 0,
     faults: Sequence[Fault] | None = None,
+    habits: Habits | None = None,
     token_lifetime: int = LIFETIME,
 ) -> Iterator[Running]:
     """A simulator on loopback for the length of a `with` block, served from a thread of its own.
@@ -59,6 +62,7 @@ def running(
         state,
         journal=journal,
         faults=faults or (),
+        habits=habits,
         latency_ms=latency_ms,
         seed=seed,
         token_lifetime=token_lifetime,
@@ -81,6 +85,7 @@ def serve(
     host: str = HOST,
     port: int = 0,
     load: str | Path | None = None,
+    full: bool = False,
     seed: int = 0,
     latency_ms: int = 0,
     faults: str | Path | None = None,
@@ -88,12 +93,13 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is told the URL once calls are answered.
 
-    `load` is a directory of tenants, else the demo tenants are served; `faults` is a file with a JSON
-    list of rules. Raises LoadError for either, OSError when the address cannot be had.
+    `load` is a directory of tenants, else the demo tenants are served, with policies of every kind when
+    `full`; `faults` is a JSON file with rules and habits. Raises LoadError for either, OSError when the
+    address cannot be had.
     """
-    state = demo_state(seed=seed) if load is None else load_state(load)
-    rules = [] if faults is None else _read_faults(Path(faults))
-    app = create_app(state, faults=rules, latency_ms=latency_ms, seed=seed)
+    state = _state(load, full, seed)
+    rules, habits = ((), Habits()) if faults is None else _read_conditions(Path(faults))
+    app = create_app(state, faults=rules, habits=habits, latency_ms=latency_ms, seed=seed)
     with _listener(host, port) as listener:
         url = _url(listener)
         _Server(_config(app), lambda: ready(url)).run([listener])
@@ -175,8 +181,14 @@ def _url(listener: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def _read_faults(path: Path) -> list[Fault]:
+def _state(load: str | Path | None, full: bool, seed: int) -> State:
+    if load is not None:
+        return load_state(load)
+    return full_state(seed=seed) if full else demo_state(seed=seed)
+
+
+def _read_conditions(path: Path) -> tuple[Sequence[Fault], Habits]:
     try:
-        return parse_faults(read_json(path))
+        return parse_conditions(read_json(path))
     except FaultError as exc:
         raise LoadError(f"{path}: {exc}") from exc

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from atlas_gql.simulator.table import ALL_ROLES, FILTERS_PATH, Kind
+from atlas_gql.simulator.kind import Kind
+from atlas_gql.simulator.table import ALL_ROLES, FILTERS_PATH
+
+if TYPE_CHECKING:
+    from atlas_gql.simulator.approvals import Approval
 
 Document = Mapping[str, Any]
 
@@ -14,6 +18,7 @@ CLIENT_ID = "11111111-aaaa-4bbb-8ccc-222222222222"
 CLIENT_SECRET = "simulator"  # noqa: S105 - opens nothing but invented data
 
 GROUPS_FILE = "groups.json"
+DELETED_FILE = "directory/deletedItems/microsoft.graph.group.json"
 FILTERS_FILE = f"{FILTERS_PATH}.json"
 ORGANIZATION_FILE = "organization.json"
 
@@ -26,6 +31,15 @@ class Registration:
     secret: str = field(default=CLIENT_SECRET, repr=False)
     secret_expired: bool = False
     roles: frozenset[str] = ALL_ROLES
+
+
+def registration_of(given: Mapping[str, Any]) -> Registration:
+    """The registration in JSON: clientId, secret, secretExpired, roles."""
+    names = {"clientId": "client_id", "secret": "secret", "secretExpired": "secret_expired"}
+    fields = {names[name]: value for name, value in given.items() if name in names}
+    if "roles" in given:
+        fields["roles"] = frozenset(map(str, given["roles"]))
+    return Registration(**fields)
 
 
 @dataclass(kw_only=True)
@@ -44,16 +58,37 @@ class Entity:
 
 
 @dataclass(kw_only=True)
+class Past:
+    """What a policy's assignments were, for readers who are told late: until a time, or for some reads."""
+
+    assignments: tuple[Document, ...]
+    until: float
+    reads: int
+
+
+@dataclass(kw_only=True)
 class Policy(Entity):
     """A policy and its stored assignments, in beta's form."""
 
     assignments: tuple[Document, ...] = ()
+    past: list[Past] = field(default_factory=list, repr=False)
 
-    def assign(self, assignments: Iterable[Document]) -> None:
-        """Replace the stored assignments."""
+    def assign(self, assignments: Iterable[Document], *, until: float = 0, reads: int = 0) -> None:
+        """Replace the stored assignments; readers see the old ones `until` then, or for some `reads`."""
+        if until or reads:
+            self.past.append(Past(assignments=self.assignments, until=until, reads=reads))
         self.assignments = tuple(assignments)
         if "isAssigned" in self.document:
             self.document = {**self.document, "isAssigned": bool(self.assignments)}
+
+    def read(self, now: float) -> tuple[Document, ...]:
+        """The assignments as a read at this time tells them; counts as one of the late reads."""
+        while self.past and now >= self.past[0].until and self.past[0].reads <= 0:
+            self.past.pop(0)
+        if not self.past:
+            return self.assignments
+        self.past[0].reads -= 1
+        return self.past[0].assignments
 
     def export(self) -> dict[str, Any]:
         return {**super().export(), "assignments": list(self.assignments)}
@@ -68,19 +103,39 @@ class Collection(Generic[E]):
     def __init__(
         self, entities: Iterable[E] = (), *, name_field: str = "displayName", envelope: Document | None = None
     ) -> None:
-        self.entities = list(entities)
+        self.entities: list[E] = []
         self.envelope = dict(envelope or {})
         """What stood beside `value` where the collection was loaded from."""
-        self._by_id = {entity.id.lower(): entity for entity in self.entities}
+        self._name_field = name_field
+        self._by_id: dict[str, E] = {}
         self._by_name: dict[str, list[E]] = {}
-        for entity in self.entities:
-            self._by_name.setdefault(str(entity.document.get(name_field)).casefold(), []).append(entity)
+        for entity in entities:
+            self.add(entity)
 
     def get(self, key: str) -> E | None:
         return self._by_id.get(key.lower())
 
     def named(self, name: str) -> list[E]:
         return self._by_name.get(name.casefold(), [])
+
+    def add(self, entity: E) -> None:
+        self.entities.append(entity)
+        self._by_id[entity.id.lower()] = entity
+        self._by_name.setdefault(self._name(entity), []).append(entity)
+
+    def remove(self, entity: E) -> None:
+        self.entities.remove(entity)
+        del self._by_id[entity.id.lower()]
+        self._by_name[self._name(entity)].remove(entity)
+
+    def change(self, entity: E, fields: Document) -> None:
+        """Give an entity these fields, and let it be found by its new name."""
+        self._by_name[self._name(entity)].remove(entity)
+        entity.document = {**entity.document, **fields}
+        self._by_name.setdefault(self._name(entity), []).append(entity)
+
+    def _name(self, entity: E) -> str:
+        return str(entity.document.get(self._name_field)).casefold()
 
     def export(self) -> dict[str, Any]:
         return {**self.envelope, "value": [entity.export() for entity in self.entities]}
@@ -93,12 +148,16 @@ class Tenant:
     id: str
     organization: Document | None = None
     groups: Collection[Entity] | None = None
+    deleted: Collection[Entity] | None = None
+    """Groups that were deleted and can be restored."""
     filters: Collection[Entity] | None = None
     policies: dict[str, Collection[Policy]] = field(default_factory=dict)
     """By the kind's path."""
     others: dict[str, Any] = field(default_factory=dict)
     """Files that the simulator does not serve, as they were loaded."""
     registration: Registration = field(default_factory=Registration)
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    """Requests for a second administrator's approval, by their code."""
 
     def policies_of(self, kind: Kind) -> Collection[Policy]:
         return self.policies.get(kind.path) or Collection()
@@ -119,6 +178,8 @@ class Tenant:
             files[ORGANIZATION_FILE] = {"value": [self.organization]}
         if self.groups is not None:
             files[GROUPS_FILE] = self.groups.export()
+        if self.deleted is not None:
+            files[DELETED_FILE] = self.deleted.export()
         if self.filters is not None:
             files[FILTERS_FILE] = self.filters.export()
         files |= {f"{path}.json": policies.export() for path, policies in self.policies.items()}

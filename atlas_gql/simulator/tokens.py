@@ -24,6 +24,7 @@ class Bearer:
     """What a token says: whose data, and which application roles."""
 
     tenant: str
+    app: str
     roles: frozenset[str]
 
 
@@ -69,7 +70,7 @@ class Tokens:
             raise _unauthorized("Lifetime validation failed, the token is expired.")
         if claims["tid"] not in state.tenants:
             raise _unauthorized("The token's tenant is not known.")
-        return Bearer(tenant=claims["tid"], roles=frozenset(claims["roles"]))
+        return Bearer(tenant=claims["tid"], app=claims["appid"], roles=frozenset(claims["roles"]))
 
 
 def _unauthorized(message: str) -> Refused:

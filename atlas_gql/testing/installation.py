@@ -45,7 +45,7 @@ from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
 from atlas_gql.testing.postgres import TestDatabase
-from atlas_gql.worker import running_worker
+from atlas_gql.worker import Worker, running_worker
 
 T = TypeVar("T")
 
@@ -74,8 +74,10 @@ class Installation:
         database: Database,
         sealer: Sealer,
         simulator: Running,
+        worker: Worker | None,
     ) -> None:
         self._loop = loop
+        self.worker = worker
         self.url = url
         self.database = database
         self.sealer = sealer
@@ -101,7 +103,11 @@ class Installation:
         """One GraphQL request, with whatever comes back."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.post(
-            self.url + path, json={"query": query, "variables": variables or {}}, headers=headers, timeout=30
+            self.url + path,
+            json={"query": query, "variables": variables or {}},
+            headers=headers,
+            timeout=30,
+            trust_env=False,
         )
 
     def new_place(self, *, writes_enabled: bool = True, provider: bool = True) -> Place:
@@ -291,15 +297,16 @@ def installation(
             simulator = stack.enter_context(simulators.running())
         options = Settings(**{"simulator_url": simulator.url, **settings})
         listener = stack.enter_context(listen("127.0.0.1", 0))
-        ready: list[tuple[asyncio.AbstractEventLoop, Database]] = []
+        ready: list[tuple[asyncio.AbstractEventLoop, Database, Worker | None]] = []
         started, stop = threading.Event(), threading.Event()
         failed: list[BaseException] = []
 
         async def main() -> None:
             async with AsyncExitStack() as running:
                 app = await running.enter_async_context(running_app(database.url, sealer, operations))
+                working = None
                 if worker:
-                    await running.enter_async_context(
+                    working = await running.enter_async_context(
                         running_worker(options, database.url, sealer, operations)
                     )
                 own = Database(database.url, max_connections=4)
@@ -307,7 +314,7 @@ def installation(
                 running.push_async_callback(own.close)
                 server = Server(app, ready=started.set)
                 serving = asyncio.create_task(server.serve([listener]))
-                ready.append((asyncio.get_running_loop(), own))
+                ready.append((asyncio.get_running_loop(), own, working))
                 await asyncio.to_thread(stop.wait)
                 server.should_exit = True
                 await serving
@@ -326,9 +333,9 @@ def installation(
         started.wait(30)
         if failed or not ready:
             raise RuntimeError("the installation did not start") from (failed[0] if failed else None)
-        loop, own = ready[0]
+        loop, own, working = ready[0]
         try:
-            yield Installation(loop, url_of(listener), own, sealer, simulator)
+            yield Installation(loop, url_of(listener), own, sealer, simulator, working)
         finally:
             stop.set()
             thread.join(60)

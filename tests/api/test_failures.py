@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-import psycopg
 import pytest
 
 from atlas_gql import logs
 from atlas_gql.plugins import Doc, Operation, OperationFailure, ReasonCode, RunContext, new
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.dump import dump_of
 from support.paths import DATA_DIR
 
 SECRET = "eyJ" + secrets.token_urlsafe(24) + "." + secrets.token_urlsafe(24) + "." + secrets.token_urlsafe(24)
@@ -145,16 +145,3 @@ def test_a_failed_item_leaves_the_rest_and_the_run_is_partial(place: Place) -> N
         False,
     )
     assert run["counters"] == {"total": 2, "processed": 1, "failed": 1, "skipped": 0}
-
-
-def dump_of(admin_url: str) -> str:
-    """Every row of every table, as text."""
-    with psycopg.connect(admin_url) as connection:
-        tables = connection.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-        ).fetchall()
-        return "\n".join(
-            str(row)
-            for (table,) in tables
-            for row in connection.execute(f"SELECT t::text FROM {table} AS t").fetchall()
-        )

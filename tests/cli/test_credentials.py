@@ -13,43 +13,14 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 
 from atlas_gql.graph import Certificate, Secret
 from atlas_gql.providers.clients import open_credential
 from atlas_gql.providers.sealing import Sealed, Sealer
+from support.certificates import ENDS, certificate_of, pem
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-ENDS = datetime(2099, 1, 31, tzinfo=UTC)
-
-
-def pem(key, passphrase: str | None = None) -> str:
-    hidden = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden).decode()
-
-
-def certificate_of(key, *, ends: datetime = ENDS) -> str:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Atlas")])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(min(datetime(2019, 1, 1, tzinfo=UTC), ends))
-        .not_valid_after(ends)
-        .sign(key, hashes.SHA256())
-        .public_bytes(Encoding.PEM)
-        .decode()
-    )
 
 
 @pytest.fixture

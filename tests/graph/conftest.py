@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import httpx
@@ -145,13 +146,21 @@ class Tenant:
         )
 
     async def policy(self, contract, policy_id):
+        held = await self.assignments(contract, policy_id)
+        return Policy(policy_type=contract.policy_type, id=policy_id, name="P", assignments=held)
+
+    async def assignments(self, contract, policy_id):
         if self.reads and (problem := self.reads.pop(0)):
             raise problem
         seen = self.stored
         if self.stale_reads:
             self.stale_reads -= 1
             seen = self.stale
-        return Policy(policy_type=contract.policy_type, id=policy_id, name="P", assignments=tuple(seen))
+        return tuple(seen)
+
+    @asynccontextmanager
+    async def writing(self):
+        yield
 
     def write(self, what, after):
         self.writes.append(what)

@@ -100,10 +100,15 @@ def test_a_part_without_an_answer_is_an_error_and_harms_no_other(graph, part, re
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"responses": null}'])
-def test_a_batch_that_is_no_batch_is_an_error(graph, script, body):
+def test_a_batch_that_is_no_batch_is_an_error_of_each_part(graph, script, body):
+    parts = read(graph, script(httpx.Response(200, content=body)), ["/x", "/y"])
+    assert [outcome(part) for part in parts] == [R.INVALID_RESPONSE] * 2
+
+
+def test_a_batch_that_is_refused_is_an_error_as_a_whole(graph, script):
     with pytest.raises(GraphError) as caught:
-        read(graph, script(httpx.Response(200, content=body)), ["/x"])
-    assert caught.value.reason_code is R.INVALID_RESPONSE
+        read(graph, script(httpx.Response(403)), ["/x"])
+    assert caught.value.reason_code is R.PERMISSION_DENIED
 
 
 def listed(graph, handler):

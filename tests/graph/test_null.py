@@ -22,6 +22,8 @@ METHODS = [
 def test_every_call_says_what_is_missing(name):
     async def call():
         result = getattr(NullGraphClient("Add a provider."), name)()
+        if hasattr(result, "__aenter__"):
+            return await result.__aenter__()
         return [item async for item in result] if hasattr(result, "__aiter__") else await result
 
     with pytest.raises(GraphError, match="Add a provider") as caught:

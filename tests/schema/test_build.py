@@ -161,6 +161,7 @@ def test_every_mutation_is_guarded_by_a_capability():
     assert capabilities == {
         "Mutation.cancelRun": ["runs.cancel"],
         "Mutation.countThings": ["backups.create", "backups.view"],
+        "Mutation.retryRun": ["the operation's own"],
     }
 
 

@@ -13,7 +13,7 @@ from atlas_gql.simulator import (
     DEMO_TENANT,
     Registration,
     Running,
-    demo_state,
+    full_state,
     running,
 )
 
@@ -22,23 +22,24 @@ TakeToken = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Running]:
-    with running() as simulator:
+    with running(full_state()) as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="session")
 def pristine() -> dict:
-    return copy.deepcopy(demo_state().export())
+    return copy.deepcopy(full_state().export())
 
 
 @pytest.fixture
 def sim(served: Running, pristine: dict) -> Running:
-    """The one server, with the demo tenants as new, no faults and an empty journal."""
+    """The one server, with policies of every kind as new, no faults and an empty journal."""
     with httpx.Client(base_url=served.url, trust_env=False, verify=False) as control:
         control.post("/_simulator/load", json=pristine).raise_for_status()
         for tenant in served.state.tenants.values():
             tenant.registration = Registration()
-        control.delete("/_simulator/faults").raise_for_status()
+        for conditions in ("faults", "habits", "clock"):
+            control.delete(f"/_simulator/{conditions}").raise_for_status()
         control.delete("/_simulator/journal").raise_for_status()
     return served
 
@@ -66,6 +67,16 @@ def take_token(client: httpx.Client, tenant: str, **form: str) -> httpx.Response
     }
     sent = {name: value for name, value in given.items() if value}
     return client.post(f"/{tenant}/oauth2/v2.0/token", data=sent)
+
+
+@pytest.fixture
+def habits(control: httpx.Client) -> Callable[..., None]:
+    """A function that puts habits in force, by name."""
+
+    def put(**given: object) -> None:
+        control.post("/_simulator/habits", json=given).raise_for_status()
+
+    return put
 
 
 @pytest.fixture

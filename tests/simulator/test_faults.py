@@ -11,6 +11,7 @@ import pytest
 
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT, FaultError, demo_state, parse_faults, running
 from atlas_gql.simulator.calls import Call
+from atlas_gql.simulator.conditions import Conditions
 from atlas_gql.simulator.faults import Faults
 from atlas_gql.simulator.graph import Graph, Outcome
 from atlas_gql.simulator.journal import Journal
@@ -89,6 +90,30 @@ def test_a_part_of_a_batch_is_throttled_alone(graph, fail, sim):
     assert [entry["status"] for entry in sim.journal] == [200, 429, 200]
 
 
+def test_a_rule_hits_a_family_or_a_query(graph, fail):
+    fail(
+        {"status": 403, "family": "updates"},
+        {"status": 410, "query": r"\$skiptoken="},
+        {"status": 504, "body": "html", "path": r"\$batch$", "times": 1},
+    )
+    assert graph.get("/beta/deviceManagement/windowsDriverUpdateProfiles").status_code == 403
+    first = graph.get(f"{CONFIGURATIONS}?$top=1")
+    assert (first.status_code, graph.get(first.json()["@odata.nextLink"]).status_code) == (200, 410)
+    batch = {"requests": [{"id": "a", "method": "GET", "url": "/groups"}]}
+    assert [graph.post("/beta/$batch", json=batch).status_code for _ in range(2)] == [504, 200]
+
+
+def test_a_part_can_be_missing_from_its_batch(graph, fail):
+    fail({"missing": True, "path": "deviceConfigurations", "times": 1})
+    urls = {"a": "/deviceManagement/deviceConfigurations", "b": "/groups", "c": "/groups"}
+    requests = [{"id": key, "method": "GET", "url": url} for key, url in urls.items()]
+    requests[2]["dependsOn"] = ["a"]
+    answer = graph.post("/beta/$batch", json={"requests": requests})
+    found = {part["id"]: part["status"] for part in answer.json()["responses"]}
+    assert (answer.status_code, found) == (200, {"b": 200, "c": 424})
+    assert graph.get(CONFIGURATIONS).status_code == 200, "single calls are not hit"
+
+
 def assign_nothing(client) -> tuple[str, dict]:
     key = client.get(f"{CONFIGURATIONS}?$top=1").json()["value"][0]["id"]
     return f"{CONFIGURATIONS}/{key}", {"assignments": []}
@@ -139,9 +164,8 @@ def test_a_lost_response_within_a_batch_drops_the_batch(graph, fail):
 def outcome(rules: list[dict], method: str, path: str, body: object = None) -> Outcome:
     """What becomes of a call under these rules, without waiting for it."""
     state, tokens = demo_state(), Tokens(time.time)
-    graph = Graph(
-        state=state, tokens=tokens, faults=Faults(parse_faults(rules), 0), journal=Journal(), seed=0
-    )
+    conditions = Conditions(faults=Faults(parse_faults(rules), 0))
+    graph = Graph(state=state, tokens=tokens, conditions=conditions, journal=Journal(), seed=0)
     token = tokens.mint(state.tenants[DEMO_TENANT.id], "https://graph.microsoft.com")
     call = Call(
         method=method,
@@ -225,6 +249,8 @@ def test_rules_are_shown_with_how_often_they_fired(graph, control, fail):
         pytest.param([{"reset": True, "probability": 2}], "out of range", id="probability"),
         pytest.param([{"path": "x"}], "rule 0 has no effect", id="no-effect"),
         pytest.param([{"reset": True, "path": "("}], "no regular expression", id="pattern"),
+        pytest.param([{"reset": True, "query": "("}], "no regular expression", id="query"),
+        pytest.param([{"reset": True, "family": "x"}], "'family' is one of", id="family"),
     ],
 )
 def test_a_wrong_rule_is_refused_and_the_old_ones_stay(control, fail, document, text):

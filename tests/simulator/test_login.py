@@ -19,6 +19,7 @@ from atlas_gql.simulator import (
     create_app,
     demo_state,
 )
+from atlas_gql.simulator.aadsts import AADSTS, aadsts
 
 TENANT = DEMO_TENANT.id
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -96,6 +97,54 @@ def test_an_assertion_counts_within_its_time(control, take_token, age, status):
     assertion = jwt.encode({"exp": int(time.time()) + age}, "k" * 32, algorithm="HS256")
     form = {"client_secret": "", "client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE}
     assert take_token(control, TENANT, **form).status_code == status
+
+
+@pytest.mark.parametrize("code", [*AADSTS, 12345])
+def test_every_error_of_the_login_service_can_be_had(control, take_token, code):
+    """By a fault; the code decides the error word and the status."""
+    control.post("/_simulator/faults", json=[{"aadsts": code}]).raise_for_status()
+    answer = take_token(control, TENANT)
+    error, status, text = aadsts(code)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.json()["error_description"].startswith(f"AADSTS{code}: {text} Trace ID: ")
+    assert control.get("/v1.0/groups").status_code == 401, "a rule for the login service hits nothing else"
+
+
+def test_a_token_of_another_tenant_can_be_had(control, take_token):
+    control.post("/_simulator/faults", json=[{"tokenOf": DEMO_SECOND_TENANT.id}]).raise_for_status()
+    token = take_token(control, TENANT).json()["access_token"]
+    assert jwt.decode(token, options={"verify_signature": False})["tid"] == DEMO_SECOND_TENANT.id
+
+
+def test_the_registration_of_the_app_can_be_changed(control, take_token):
+    secret = "-".join(("other", "secret"))
+    given = {"tenant": DEMO_TENANT.domain, "secret": secret, "roles": ["Group.Read.All"]}
+    assert control.post("/_simulator/registration", json=given).status_code == 204
+    assert take_token(control, TENANT).json()["error_codes"] == [7000215]
+    token = take_token(control, TENANT, client_secret=secret).json()["access_token"]
+    assert jwt.decode(token, options={"verify_signature": False})["roles"] == ["Group.Read.All"]
+    control.post("/_simulator/registration", json={"tenant": TENANT, "secretExpired": True})
+    assert take_token(control, TENANT).json()["error_codes"] == [7000222]
+    for wrong in ({}, {"tenant": "nobody"}, {"tenant": TENANT, "roles": "all"}, {"tenant": TENANT, "x": 1}):
+        assert control.post("/_simulator/registration", json=wrong).status_code == 400
+
+
+def test_the_clock_decides_when_a_token_expires(control, graph):
+    assert graph.get("/v1.0/organization").status_code == 200
+    control.post("/_simulator/clock", json={"advance": 3600}).raise_for_status()
+    assert graph.get("/v1.0/organization").status_code == 401
+    control.delete("/_simulator/clock").raise_for_status()
+    assert graph.get("/v1.0/organization").status_code == 200
+
+
+def test_the_clock_can_be_set_and_stopped(control):
+    for given in ({"now": 1_900_000_000, "stopped": True}, {"advance": 5}):
+        control.post("/_simulator/clock", json=given).raise_for_status()
+    assert control.get("/_simulator/clock").json() == {"now": 1_900_000_005, "stopped": True}
+    control.post("/_simulator/clock", json={"stopped": False}).raise_for_status()
+    now = control.get("/_simulator/clock").json()["now"]
+    assert 1_900_000_005 <= now < 1_900_000_065
+    assert control.post("/_simulator/clock", json={"now": "noon"}).status_code == 400
 
 
 def test_the_journal_keeps_no_form(control, take_token, sim):

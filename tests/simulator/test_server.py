@@ -67,5 +67,23 @@ def test_serve_refuses_what_it_cannot_load(tmp_path):
     faults.write_text(json.dumps([{"path": "x"}]))
     with pytest.raises(LoadError, match=r"faults\.json: rule 0 has no effect"):
         serve(faults=faults)
+    faults.write_text(json.dumps({"habits": {"lag": 1}}))
+    with pytest.raises(LoadError, match="there is no field 'lag'"):
+        serve(faults=faults)
     with pytest.raises(LoadError, match=r"missing\.json cannot be read"):
         serve(faults=tmp_path / "missing.json")
+
+
+def test_a_served_simulator_takes_a_file_of_conditions_and_every_kind(tmp_path):
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"rules": [{"status": 503}], "habits": {"lagReads": 2}}))
+    code = SERVE.replace("serve(", f"serve(full=True, faults={str(faults)!r}, ")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().strip()
+        export, rules, habits = (
+            httpx.get(f"{url}/_simulator/{name}", trust_env=False).json()
+            for name in ("export", "faults", "habits")
+        )
+        process.terminate()
+    assert "deviceAppManagement/policySets.json" in export[DEMO_TENANT.id]
+    assert (rules, habits) == ([{"status": 503, "fired": 0}], {"lagReads": 2})

@@ -39,7 +39,8 @@ def everything(tenant: str) -> list[tuple[str, str, dict]]:
     files = demo_state().export()[tenant]
     return [
         (path, item.get("displayName") or item["name"], assignment)
-        for path in (f"{path}.json" for path in KINDS)
+        for path in files
+        if path.removesuffix(".json") in KINDS
         for item in files[path]["value"]
         for assignment in item["assignments"]
     ]
@@ -74,13 +75,13 @@ def test_the_demo_holds_every_case_worth_showing():
     assert {a["intent"] for a in apps} == {"available", "required", "uninstall"}
     scripts = [a for path, _, a in found if path.endswith("deviceHealthScripts.json")]
     assert len({a["runSchedule"]["@odata.type"] for a in scripts}) == 3
-    assert sum(len(files[f"{path}.json"]["value"]) for path in KINDS) == 63
+    assert sum(len(files[path]["value"]) for path in files if path.removesuffix(".json") in KINDS) == 63
 
 
 def test_the_second_tenant_has_the_same_names_and_other_ids():
     first, second = (demo_state().export()[t.id] for t in (DEMO_TENANT, DEMO_SECOND_TENANT))
-    for path in (*KINDS, "deviceManagement/assignmentFilters"):
-        one, other = first[f"{path}.json"]["value"], second[f"{path}.json"]["value"]
+    for path in (p for p in first if p.startswith("device")):
+        one, other = first[path]["value"], second[path]["value"]
         names = [{item.get("displayName") or item["name"] for item in items} for items in (one, other)]
         assert names[1] < names[0]
         assert not {item["id"] for item in one} & {item["id"] for item in other}
@@ -95,7 +96,7 @@ def test_a_directory_comes_back_as_it_was(tmp_path):
         f"{CONFIGURATIONS}.json": {
             "value": [policy(**{"assignments@odata.context": "x", "assignments": [assignment]})]
         },
-        "deviceManagement/intents.json": {"value": [{"anything": None}]},
+        "deviceManagement/deviceCategories.json": {"value": [{"anything": None}]},
         "notes.json": [1, 2],
     }
     write(tmp_path, files)

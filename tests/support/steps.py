@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+
 from atlas_gql.demo.tenant import Portal, damage
 from atlas_gql.testing.installation import Place
 
@@ -44,6 +46,12 @@ def planned(place: Place, backup_set: str, **options: Any) -> dict[str, Any]:
     assert run["outcome"] == "SUCCEEDED", run
     plan: dict[str, Any] = place.ask(PLAN, id=run["subject"]["id"])["data"]["node"]
     return plan
+
+
+def faults(place: Place, *rules: dict[str, Any]) -> None:
+    """Let these calls to the simulator go wrong from now on; none without rules."""
+    answer = httpx.post(f"{place.atlas.simulator.url}/_simulator/faults", json=list(rules))
+    answer.raise_for_status()
 
 
 def restore_input(plan: dict[str, Any], **changes: Any) -> dict[str, Any]:

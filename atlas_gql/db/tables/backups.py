@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -41,6 +42,8 @@ backup_sets = Table(
     json("policy_types"),
     Column("item_count", Integer, nullable=False, server_default=text("0")),
     Column("failed_count", Integer, nullable=False, server_default=text("0")),
+    # Whether a run wrote to the tenant while this was captured; known when the capture ends.
+    Column("overlapped_write", Boolean, nullable=False, server_default=text("false")),
     created_at(),
     instant("completed_at"),
     UniqueConstraint("id", "tenant_id", "workspace_id"),

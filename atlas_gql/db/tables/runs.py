@@ -90,6 +90,7 @@ operation_runs = Table(
     instant("started_at"),
     instant("finished_at"),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
+    parent("retry_of", "operation_runs"),
     one_of("status", ("queued", "running", "completed")),
     one_of("outcome", ("pending", "succeeded", "partially_succeeded", "failed", "cancelled")),
     CheckConstraint("(status = 'completed') = (outcome <> 'pending')", name="outcome_when_completed"),
@@ -121,6 +122,9 @@ operation_runs = Table(
     Index(None, "tenant_id", "outcome", text("created_at DESC"), text("id DESC")),
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "subject_id", text("created_at DESC"), text("id DESC")),
+    Index(None, "retry_of", text("created_at DESC"), postgresql_where=text("retry_of IS NOT NULL")),
+    # Whether something was written to a tenant meanwhile: few runs write.
+    Index("ix_operation_runs_writing", "tenant_id", "finished_at", postgresql_where=text("writes")),
     # Room on each page: lease, counters and progress are updated often and are not indexed (HOT).
     postgresql_with={"fillfactor": "70"},
 )  # fmt: skip

@@ -73,12 +73,19 @@ class BackupItemFilter:
         )
 
 
-@strawberry.type(description="An explicit capture of a tenant's assignments; it never changes once made.")
+@strawberry.type(
+    description="An explicit capture of a tenant's assignments. What was captured never changes; a retry of"
+    " its run fills in what could not be read."
+)
 class BackupSet(Node):
     origin: BackupOrigin = strawberry.field(description="Why it was made.")
     state: BackupState = strawberry.field(description="Where it stands.")
     item_count: int = strawberry.field(description="How many policies it holds.")
     failed_count: int = strawberry.field(description="Of how many of them the assignments are not known.")
+    overlapped_write: bool = strawberry.field(
+        description="Whether Atlas wrote to the tenant meanwhile: some policies may be as they were before,"
+        " others as they were after. Known once it is complete."
+    )
     created_at: datetime = strawberry.field(description="When it was begun.")
     completed_at: datetime | None = strawberry.field(description="When it was complete.")
     run_id: strawberry.Private[Any]

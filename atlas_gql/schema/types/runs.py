@@ -166,6 +166,14 @@ class OperationRun(Node):
         row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.retry_of_id)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
+    @resolved(
+        "The runs that repeat it for what failed here, the newest first.", HasCapability(Capability.RUNS_VIEW)
+    )
+    async def retries(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[OperationRun] | None:
+        return await lists.RUN_RETRIES.page(info, self.tenant_id, self.uuid, first=first, after=after)
+
     @resolved("Its items, in the order they were begun.", HasCapability(Capability.RUNS_VIEW))
     async def items(
         self,

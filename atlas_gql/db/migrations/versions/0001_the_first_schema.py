@@ -188,6 +188,7 @@ def upgrade() -> None:
         sa.Column("policy_types", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("item_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("failed_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("overlapped_write", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("origin IN ('requested', 'before_restore')", name=op.f("ck_backup_sets_origin")),
@@ -287,6 +288,11 @@ def upgrade() -> None:
             name=op.f("ck_operation_runs_counters"),
         ),
         sa.ForeignKeyConstraint(
+            ["retry_of", "tenant_id", "workspace_id"],
+            ["operation_runs.id", "operation_runs.tenant_id", "operation_runs.workspace_id"],
+            name=op.f("fk_operation_runs_retry_of_tenant_id_workspace_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["tenant_id", "workspace_id"],
             ["tenants.id", "tenants.workspace_id"],
             name=op.f("fk_operation_runs_tenant_id_workspace_id"),
@@ -296,6 +302,13 @@ def upgrade() -> None:
             "id", "tenant_id", "workspace_id", name=op.f("uq_operation_runs_id_tenant_id_workspace_id")
         ),
         postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        op.f("ix_operation_runs_retry_of"),
+        "operation_runs",
+        ["retry_of", sa.literal_column("created_at DESC")],
+        unique=False,
+        postgresql_where=sa.text("retry_of IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_operation_runs_tenant_id"),
@@ -339,6 +352,13 @@ def upgrade() -> None:
         "operation_runs",
         ["workspace_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
+    )
+    op.create_index(
+        "ix_operation_runs_writing",
+        "operation_runs",
+        ["tenant_id", "finished_at"],
+        unique=False,
+        postgresql_where=sa.text("writes"),
     )
     op.create_index(
         "uq_operation_runs_active",

@@ -19,6 +19,7 @@ from atlas_gql.plugins import (
     RunContext,
     Start,
     ValidationError,
+    policy_key,
 )
 
 BATCH = 100
@@ -61,14 +62,20 @@ async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
     """Capture the policies kind by kind; a kind that cannot be listed fails alone."""
     await ctx.total(0)
     captures = Captures(ctx)
+    todo = Todo(await ctx.done(), ctx.again)
     seen = 0
-    for policy_type in given.policy_types or tuple(CONTRACTS):
+    for policy_type in filter(todo.has, given.policy_types or tuple(CONTRACTS)):
         contract = CONTRACTS[policy_type]
         try:
-            async for batch in _batches(ctx, contract):
+            async for batch in _batches(ctx, contract, todo):
                 seen += len(batch)
                 await ctx.total(seen)
-                await ctx.backups.save([await captures.captured(policy) for policy in batch])
+                await ctx.backups.save(await captures.captured(batch))
+            missing = todo.missing(policy_type)
+            seen += len(missing)
+            await ctx.total(seen)
+            for key in missing:
+                await ctx.failed(key, "", _gone())
         except OperationFailure as exc:
             if exc.reason_code is ReasonCode.MISSING_CONFIGURATION:
                 raise  # nothing of this tenant can be reached
@@ -78,9 +85,48 @@ async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
             await ctx.failed(policy_type, contract.label, exc)
 
 
-async def _batches(ctx: RunContext, contract: PolicyContract) -> Any:
+class Todo:
+    """What is to be captured: all that is not done, or, in a retry, what is known to be left."""
+
+    def __init__(self, done: frozenset[str], again: frozenset[str] | None) -> None:
+        self._done = done
+        self._again = again
+        self._met: set[str] = set()
+
+    def has(self, policy_type: str) -> bool:
+        """Whether anything of a kind is to be captured."""
+        return self._whole(policy_type) or bool(self._left(policy_type))
+
+    def wants(self, policy: Policy) -> bool:
+        """Whether a policy is to be captured."""
+        key = policy_key(policy.policy_type, policy.id)
+        self._met.add(key)
+        wanted = self._whole(policy.policy_type) or key in self._left(policy.policy_type)
+        return wanted and key not in self._done
+
+    def missing(self, policy_type: str) -> list[str]:
+        """The keys of those that were to be captured and are not in the tenant any more."""
+        return sorted(self._left(policy_type) - self._met - self._done)
+
+    def _whole(self, policy_type: str) -> bool:
+        return self._again is None or policy_type in self._again
+
+    def _left(self, policy_type: str) -> set[str]:
+        start = policy_key(policy_type, "")
+        return {key for key in self._again or () if key.startswith(start)}
+
+
+def _gone() -> OperationFailure:
+    return OperationFailure(
+        "The policy is not in the tenant any more.", reason=ReasonCode.NOT_FOUND, code="policy_gone"
+    )
+
+
+async def _batches(ctx: RunContext, contract: PolicyContract, todo: Todo) -> Any:
     batch: list[Policy] = []
     async for policy in ctx.graph.policies(contract):
+        if not todo.wants(policy):
+            continue
         batch.append(policy)
         if len(batch) == BATCH:
             yield batch
@@ -97,12 +143,19 @@ class Captures:
         self._groups: dict[str, Group | None] = {}
         self._filters: dict[str, Filter] | None = None
 
-    async def captured(self, policy: Policy) -> CapturedPolicy:
-        """The policy as a backup keeps it. Raises OperationFailure when what it refers to cannot be read."""
+    async def captured(self, policies: Sequence[Policy]) -> list[CapturedPolicy]:
+        """The policies as a backup keeps them.
+
+        Raises OperationFailure when what they refer to cannot be read.
+        """
+        assignments = [assignment for policy in policies for assignment in policy.assignments]
+        await self._look_up({a.group_id for a in assignments if a.group_id})
+        known = await self._known_filters() if any(a.filter_id for a in assignments) else {}
+        return [self._captured(policy, known) for policy in policies]
+
+    def _captured(self, policy: Policy, known: Mapping[str, Filter]) -> CapturedPolicy:
         groups = {a.group_id for a in policy.assignments if a.group_id}
         filters = {a.filter_id for a in policy.assignments if a.filter_id}
-        await self._look_up(groups)
-        known = await self._known_filters() if filters else {}
         return CapturedPolicy(
             policy_type=policy.policy_type,
             id=policy.id,

@@ -10,8 +10,9 @@ from uuid import UUID
 from atlas_assignments.errors import PlanExpired, PlanMismatch, PlanNotReady, WarningsNotAcknowledged
 from atlas_gql.plugins import Doc, Ref, RunContext, Start, ValidationError
 
-AT_ONCE = 3
-"""Policies written at once; Microsoft counts writes per tenant."""
+AT_ONCE = 40
+"""Policies on their way at once: few of them are being written, for which the safe write sees; the others
+wait to be read back together, twenty to a call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,8 @@ async def describe_restore(start: Start, given: RestoreAssignmentsInput) -> Mapp
 
 async def restore(ctx: RunContext, given: RestoreAssignmentsInput) -> None:
     """Carry out the plan, a few policies at a time; what the plan had blocked is skipped."""
-    plan = await ctx.restores.plan()
+    done = await ctx.done()
+    plan = [policy for policy in await ctx.restores.plan() if policy.key not in done]
     await ctx.total(sum(policy.action != "blocked" for policy in plan))
     await ctx.each(
         plan, lambda policy: ctx.restores.apply(policy, justification=given.reason), at_once=AT_ONCE

@@ -1,0 +1,128 @@
+"""The plugins of the documentation are plugins: they load, run, and their tests pass."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from atlas_gql.plugins import api
+from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.simulator import Running
+from atlas_gql.testing.installation import Installation, Place, installation
+from atlas_gql.testing.postgres import TestDatabase
+from support.documents import blocks
+from support.paths import DATA_DIR, ROOT
+from support.steps import backed_up, damaged, planned
+
+PAGE = ROOT / "docs" / "plugins.md"
+FIRST, ITS_TEST, *SECOND = (block.text for block in blocks("python", PAGE))
+(PROJECT,) = (tomllib.loads(block.text) for block in blocks("toml", PAGE))
+
+
+def test_the_first_plugin_is_found_and_its_test_passes(tmp_path: Path):
+    (module,) = PROJECT["project"]["entry-points"][api.PROJECT].values()
+    assert PROJECT["tool"]["setuptools"]["py-modules"] == [module]
+    (tmp_path / f"{module}.py").write_text(FIRST)
+    test = tmp_path / f"test_{module}.py"
+    test.write_text(ITS_TEST.replace('Path(".atlas/test")', f"Path({str(DATA_DIR)!r})"))
+    install(tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", test.name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, "1 passed" in result.stdout) == (0, True), result.stdout + result.stderr
+
+
+def install(folder: Path) -> None:
+    """What `pip install -e .` leaves for Python to find: the distribution's name and its entry points."""
+    project = PROJECT["project"]
+    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
+        for group, points in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("".join(lines))
+
+
+def test_the_plugin_in_the_api_itself_is_the_first_plugin():
+    text = (api.__doc__ or "").split("entry point of the group `atlas_gql`:\n\n")[1].split("\n\nThe host")[0]
+    assert lines(textwrap.dedent(text)) == lines(FIRST)
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line]
+
+
+@pytest.fixture
+def reviewing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_database: TestDatabase, simulator: Running
+) -> Iterator[Installation]:
+    """An installation with the second plugin, which the sections of the page make together."""
+    file = tmp_path / "atlas_review.py"
+    file.write_text("\n\n".join(SECOND))
+    spec = importlib.util.spec_from_file_location("atlas_review", file)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "atlas_review", module)
+    spec.loader.exec_module(module)
+    operations = load_operations([*discover(), ("example", module)])
+    with installation(test_database, simulator=simulator, operations=operations) as running:
+        yield running
+
+
+@pytest.fixture
+def reviewed(reviewing: Installation, simulator: Running, pristine: object) -> Place:
+    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    return reviewing.new_place()
+
+
+ITEMS = """
+query Items($id: ID!) {
+  node(id: $id) { ... on OperationRun { items(first: 100) { nodes { result } } } }
+}
+"""
+
+
+def test_the_second_plugin_reviews_a_plan(reviewed: Place):
+    backup = backed_up(reviewed)
+    damaged(reviewed)
+    plan = planned(reviewed, backup)
+    damaged(reviewed)
+    run = reviewed.run("reviewPlan", {"restoreRunId": plan["id"]})
+    assert (run["outcome"], run["counters"]["processed"]) == ("SUCCEEDED", 63)
+    assert [entry["action"] for entry in run["auditEntries"]["nodes"]] == ["plan.reviewed"]
+    items = reviewed.ask(ITEMS, id=run["id"])["data"]["node"]["items"]["nodes"]
+    assert {item["result"] for item in items} == {"as planned", "changed since"}
+    given = {"restoreRunId": plan["id"], "depth": "PLAN", "policyTypes": ["mobileApps"]}
+    assert 5 < reviewed.run("reviewPlan", given)["counters"]["total"] < 63
+
+
+def test_the_second_plugin_refuses_a_plan_that_failed(reviewed: Place):
+    backup = backed_up(reviewed)
+    faults = f"{reviewed.atlas.simulator.url}/_simulator/faults"
+    httpx.post(faults, json=[{"path": "^/beta/device", "status": 403}]).raise_for_status()
+    try:
+        failed = reviewed.run(
+            "planAssignmentRestore", {"tenantId": reviewed.tenant_id, "backupSetId": backup}
+        )
+    finally:
+        httpx.delete(faults).raise_for_status()
+    answer = reviewed.start("reviewPlan", {"restoreRunId": failed["subject"]["id"]})
+    assert (answer["__typename"], answer["code"]) == ("PlanUnfinished", "PLAN_UNFINISHED")

@@ -1,0 +1,55 @@
+"""A page of runs costs the same few statements, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from atlas_gql.db.database import Transaction
+from atlas_gql.simulator import Running
+from atlas_gql.testing.installation import Installation, installation
+from atlas_gql.testing.postgres import TestDatabase
+from support.documents import blocks
+from support.paths import ROOT
+from support.runs import add_runs
+
+STATEMENTS = 5
+"""Who asks; the tenant; the page of runs; the failed items of all its runs; what they work on."""
+
+(RUNS,) = (block for block in blocks("graphql", ROOT / "README.md") if block.text.startswith("query Runs("))
+
+
+@pytest.fixture
+def quiet(test_database: TestDatabase, simulator: Running) -> Iterator[Installation]:
+    """An API without a worker, so that nobody else makes statements in this process."""
+    with installation(test_database, simulator=simulator, worker=False) as running:
+        yield running
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that goes to PostgreSQL from now on."""
+    seen: list[str] = []
+    for name in ("fetch", "execute", "execute_many"):
+        original = getattr(Transaction, name)
+
+        async def counted(self, statement, *args, _original=original, **parameters):
+            seen.append(str(statement))
+            return await _original(self, statement, *args, **parameters)
+
+        monkeypatch.setattr(Transaction, name, counted)
+    return seen
+
+
+def test_a_page_of_runs_costs_a_fixed_number_of_statements(quiet, admin_url, statements):
+    place = quiet.new_place()
+    add_runs(admin_url, place, 60)
+    counted = {}
+    for size in (5, 50):
+        statements.clear()
+        answer = place.ask(RUNS.text, tenantId=place.tenant_id, first=size)
+        runs = answer["data"]["tenant"]["runs"]["nodes"]
+        assert [len(run["failures"]) for run in runs] == [1] * size
+        counted[size] = len(statements)
+    assert counted == {5: STATEMENTS, 50: STATEMENTS}

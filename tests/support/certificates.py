@@ -1,0 +1,40 @@
+"""Certificates made on the spot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+ENDS = datetime(2099, 1, 31, tzinfo=UTC)
+
+
+def pem(key: Any, passphrase: str | None = None) -> str:
+    """A private key as PEM, encrypted when there is a passphrase."""
+    hidden = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden).decode()
+
+
+def certificate_of(key: Any, *, ends: datetime = ENDS) -> str:
+    """A self-signed certificate of a key, as PEM."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Atlas")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(min(datetime(2019, 1, 1, tzinfo=UTC), ends))
+        .not_valid_after(ends)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+        .decode()
+    )

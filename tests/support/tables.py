@@ -1,0 +1,84 @@
+"""The tables of the documentation that say what the code says. `make docs` writes them anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atlas_assignments.warnings import DESCRIPTIONS, WarningCode
+from atlas_gql.graph.contracts import CONTRACTS
+from atlas_gql.settings import Settings
+from support.paths import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of one page, found by its header; `name` is for people."""
+
+    name: str
+    page: Path
+    header: str
+    rows: Sequence[str]
+
+    def in_place(self) -> str:
+        """The page's text with these rows. Raises ValueError when the page has no such table."""
+        start = rf"(?m)^( *){re.escape(self.header)}\n *\|[-|]+\|\n(?: *\|.*\n)*"
+        lines = [self.header, "|---" * (self.header.count("|") - 1) + "|", *self.rows]
+        text, found = re.subn(
+            start,
+            lambda place: "".join(f"{place[1]}{line}\n" for line in lines),
+            self.page.read_text(),
+        )
+        if found != 1:
+            raise ValueError(f"{self.page.name} has {found} tables for: {self.name}")
+        return text
+
+
+def tables() -> list[Table]:
+    return [
+        Table(
+            name="settings",
+            page=ROOT / "docs" / "operations.md",
+            header="| Variable | Default | Meaning |",
+            rows=[
+                f"| `ATLAS_{name.upper()}` | {'' if field.default is None else f'`{field.default}`'} |"
+                f" {field.description} |"
+                for name, field in Settings.model_fields.items()
+            ],
+        ),
+        Table(
+            name="warnings",
+            page=ROOT / "docs" / "administrators.md",
+            header="| Warning | Meaning |",
+            rows=[f"| `{code.value}` | {DESCRIPTIONS[code]} |" for code in WarningCode],
+        ),
+        Table(
+            name="kinds of policy",
+            page=ROOT / "docs" / "administrators.md",
+            header="| Kind | `policyTypes` |",
+            rows=[f"| {kind.label} | `{kind.policy_type}` |" for kind in CONTRACTS.values()],
+        ),
+        Table(
+            name="permissions",
+            page=ROOT / "README.md",
+            header="| For | To read | Also to write, for restores |",
+            rows=_permissions(),
+        ),
+    ]
+
+
+def _permissions() -> list[str]:
+    stems = dict.fromkeys(kind.permission for kind in CONTRACTS.values())
+    kinds = {
+        stem: ", ".join(kind.label for kind in CONTRACTS.values() if kind.permission == stem)
+        for stem in stems
+    }
+    rows = [f"| {names} | `{stem}.Read.All` | `{stem}.ReadWrite.All` |" for stem, names in kinds.items()]
+    return ["| Groups | `GroupMember.Read.All` | |", *rows]
+
+
+if __name__ == "__main__":
+    for table in tables():
+        table.page.write_text(table.in_place())

@@ -1,0 +1,70 @@
+"""A workspace with a past, as examples need one: backups, a failure, plans, a restore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from atlas_gql.db.ids import new_id
+from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
+from atlas_gql.testing.installation import Place
+from support.steps import backed_up, damaged, planned, restore_input
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A place in which something has happened; `values` are what it gives to variables of these names."""
+
+    place: Place
+    values: dict[str, Any]
+
+    def plan(self) -> dict[str, Any]:
+        """The variables that execute a plan which nobody has executed yet."""
+        damaged(self.place)
+        plan = planned(self.place, self.values["backupSetId"])
+        return {
+            "restoreRunId": plan["id"],
+            "planDigest": plan["planDigest"],
+            "domain": DEMO_TENANT.domain,
+            "warningIds": [warning["id"] for warning in plan["warnings"]],
+            "key": str(new_id()),  # two plans of the same content have the same digest
+        }
+
+
+def make_world(place: Place) -> World:
+    """Let it happen, in a place whose tenant is as it was made."""
+    other = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
+    backup = backed_up(place)
+    failed = _failed_backup(place)
+    damaged(place)
+    place.run("restoreAssignments", restore_input(planned(place, backup)))
+    elsewhere = other.run("planAssignmentRestore", {"tenantId": other.tenant_id, "backupSetId": backup})
+    values = {
+        "tenantId": place.tenant_id,
+        "otherTenantId": other.tenant_id,
+        "workspaceId": place.workspace_id,
+        "backupSetId": backup,
+        "restoreRunId": elsewhere["subject"]["id"],
+        "runId": failed["id"],
+        "failedRunId": failed["id"],
+        "after": None,
+        "key": str(new_id()),
+        "sourceGroupId": str(new_id()),
+        "targetGroupId": str(new_id()),
+    }
+    return World(place=place, values=values)
+
+
+def _failed_backup(place: Place) -> dict[str, Any]:
+    """The run of a backup that could not read one kind of policy."""
+    faults = f"{place.atlas.simulator.url}/_simulator/faults"
+    refused = [{"path": "deviceHealthScripts", "status": 403, "body": "nested"}]
+    httpx.post(faults, json=refused).raise_for_status()
+    try:
+        run = place.run("fetchAssignments", {"tenantId": place.tenant_id})
+    finally:
+        httpx.delete(faults).raise_for_status()
+    assert run["outcome"] == "PARTIALLY_SUCCEEDED"
+    return run
