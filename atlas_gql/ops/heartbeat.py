@@ -15,13 +15,14 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import structlog
 
 from atlas_gql.db.database import KEEPALIVES
-from atlas_gql.ops.leases import RENEW, Claim, boot_clock
+from atlas_gql.ops.leases import CANCELS, RENEW, Claim, boot_clock
 
 log = structlog.get_logger("atlas.heartbeat")
 
@@ -52,7 +53,7 @@ class Heartbeat:
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answered = self._looked = boot_clock()
-        self._connection: psycopg.Connection[tuple[UUID, bool]] | None = None
+        self._connection: psycopg.Connection[Any] | None = None
         self._thread = threading.Thread(target=self._run, name="atlas-heartbeat", daemon=True)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -86,8 +87,11 @@ class Heartbeat:
             self._watch_loop()
             if boot_clock() >= next_beat:
                 next_beat = boot_clock() + self._every
-                if not self._beat():
+                if not self._asked(self._beat):
                     next_beat = boot_clock() + 1.0
+            else:
+                # Whoever cancels should not wait for the next beat.
+                self._asked(self._hear_cancels)
 
     def _watch_loop(self) -> None:
         assert self._loop is not None
@@ -109,30 +113,43 @@ class Heartbeat:
     def _answer(self) -> None:
         self._answered = boot_clock()
 
-    def _beat(self) -> bool:
-        """Renew all claims; False when the database could not be asked, and it is worth trying again soon."""
+    def _asked(self, ask: Callable[[psycopg.Connection[Any], list[Claim]], None]) -> bool:
+        """Ask the database about the claims held; False when it could not be asked, and soon should be."""
         held = self.held()
         if not held:
             return True
-        before = boot_clock()
         try:
-            rows = self._renew(held)
+            ask(self._connected(), held)
         except psycopg.Error as exc:
             log.warning("heartbeat failed", error=type(exc).__name__)
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
             return False
-        alive = dict(rows)
+        return True
+
+    def _beat(self, connection: psycopg.Connection[Any], held: list[Claim]) -> None:
+        """Renew all claims."""
+        before = boot_clock()
+        parameters = {
+            "ttl": self._lease,
+            "ids": [one.run_id for one in held],
+            "attempts": [one.attempt for one in held],
+        }
+        alive = dict(connection.execute(RENEW, parameters).fetchall())
         for one in held:
             if one.run_id not in alive:
                 one.lost = True
             else:
                 one.deadline = before + self._lease.total_seconds()
                 one.cancelled = one.cancelled or alive[one.run_id]
-        return True
 
-    def _renew(self, held: list[Claim]) -> list[tuple[UUID, bool]]:
+    def _hear_cancels(self, connection: psycopg.Connection[Any], held: list[Claim]) -> None:
+        asked = {row[0] for row in connection.execute(CANCELS, {"ids": [one.run_id for one in held]})}
+        for one in held:
+            one.cancelled = one.cancelled or one.run_id in asked
+
+    def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
             self._connection = psycopg.connect(
                 self._url,
@@ -142,12 +159,7 @@ class Heartbeat:
                 application_name="atlas heartbeat",
                 **KEEPALIVES,  # type: ignore[arg-type] # libpq takes them as they are
             )
-        parameters = {
-            "ttl": self._lease,
-            "ids": [one.run_id for one in held],
-            "attempts": [one.attempt for one in held],
-        }
-        return self._connection.execute(RENEW, parameters).fetchall()
+        return self._connection
 
 
 def _end_process() -> None:

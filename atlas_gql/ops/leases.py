@@ -209,3 +209,6 @@ RENEW = """
     RETURNING operation_runs.id, cancel_requested_at IS NOT NULL
 """
 """Renews many leases in one statement; run by the heartbeat on a connection of its own."""
+
+CANCELS = "SELECT id FROM operation_runs WHERE id = ANY (%(ids)s) AND cancel_requested_at IS NOT NULL"
+"""Which of these runs somebody asked to end."""

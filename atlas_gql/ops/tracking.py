@@ -260,7 +260,7 @@ class Tracker:
         row = held.row
         actor = await actor_of_token(self._database, row.token_id) if row.token_id else None
         capabilities = actor.in_tenant(held.workspace_id, held.tenant_id) if actor else None
-        if capabilities is None:
+        if capabilities is None or operation.capability not in capabilities:
             raise OperationFailure(
                 DESCRIPTIONS[ReasonCode.INITIATOR_NOT_PERMITTED],
                 reason=ReasonCode.INITIATOR_NOT_PERMITTED,

@@ -14,6 +14,7 @@ from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place
 from support.steps import backed_up, damaged, planned, restore_input
 
+GUIDS = [f"aaaaaaaa-0000-4000-8000-00000000000{n}" for n in range(3)]
 TENANT = "query Q($id: ID!) { tenant(id: $id) { id name } }"
 
 
@@ -145,9 +146,19 @@ class TestWhatIsAskedFor:
             pytest.param({"policyTypes": ["toasters"]}, "policyTypes", id="unknown type"),
             pytest.param({"policyIds": ["no such policy"]}, "policyIds", id="empty selection"),
             pytest.param(
-                {"groupMappings": [{"sourceId": "a", "targetId": "x"}, {"sourceId": "b", "targetId": "x"}]},
+                {
+                    "groupMappings": [
+                        {"sourceId": GUIDS[0], "targetId": GUIDS[2]},
+                        {"sourceId": GUIDS[1], "targetId": GUIDS[2]},
+                    ]
+                },
                 "groupMappings",
                 id="two groups become one",
+            ),
+            pytest.param(
+                {"filterMappings": [{"sourceId": GUIDS[0], "targetId": "a/b?c"}]},
+                "filterMappings",
+                id="no id at all",
             ),
         ],
     )

@@ -14,7 +14,8 @@ def nested(times: int) -> str:
 
 def bomb(levels: int) -> str:
     spreads = "".join(f"fragment f{n} on Workspace {{ ...f{n + 1} ...f{n + 1} }} " for n in range(levels))
-    return f"{{ viewer {{ workspaces {{ nodes {{ ...f0 }} }} }} }} {spreads} fragment f{levels} on Workspace {{ id }}"
+    last = f"fragment f{levels} on Workspace {{ id }}"
+    return f"{{ viewer {{ workspaces {{ nodes {{ ...f0 }} }} }} }} {spreads} {last}"
 
 
 @pytest.mark.parametrize(

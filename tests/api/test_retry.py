@@ -132,7 +132,7 @@ class TestBackup:
         assert {item["externalId"] for item in seen["subject"]["items"]["nodes"]} == {
             policy["id"] for policy in listed
         }
-        assert seen["subject"]["state"] == "COMPLETE"
+        assert (seen["subject"]["state"], seen["subject"]["failedCount"]) == ("COMPLETE", 0)
 
     def test_a_retry_that_fails_can_be_retried(self, place: Place) -> None:
         run = self.partial(place)
@@ -310,6 +310,10 @@ class TestPlan:
 
 
 class TestWhatCannotBeRetried:
+    def test_a_plan_that_was_made(self, place: Place) -> None:
+        given = {"tenantId": place.tenant_id, "backupSetId": backed_up(place)}
+        assert refused(place, place.run("planAssignmentRestore", given))[0] == "NothingToRetry"
+
     def test_a_run_without_failures(self, place: Place) -> None:
         run = place.run("fetchAssignments", {"tenantId": place.tenant_id, "policyTypes": ["mobileApps"]})
         assert refused(place, run)[0] == "NothingToRetry"

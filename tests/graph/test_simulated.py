@@ -18,6 +18,7 @@ from atlas_gql.graph import (
     Pacer,
     Patience,
     ReadBack,
+    ReadStrategy,
     Secret,
     TargetKind,
     WriteOutcome,
@@ -26,9 +27,13 @@ from atlas_gql.graph import (
     write_assignments,
 )
 from atlas_gql.reasons import ReasonCode as R
-from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, running
+from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, full_state, running
 
 ALL = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
+WRITABLE = {name: contract for name, contract in CONTRACTS.items() if contract.supports_restore}
+ALL_WRITABLE = pytest.mark.parametrize("contract", WRITABLE.values(), ids=list(WRITABLE))
+ONE_OF_EACH = {contract.write: contract for contract in WRITABLE.values()}
+EVERY_WAY = pytest.mark.parametrize("contract", ONE_OF_EACH.values(), ids=list(ONE_OF_EACH))
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 
 
@@ -66,6 +71,10 @@ def faults(simulator, *rules):
     httpx.post(f"{simulator.url}/_simulator/faults", json=list(rules)).raise_for_status()
 
 
+def habits(simulator, **changed):
+    httpx.post(f"{simulator.url}/_simulator/habits", json=changed).raise_for_status()
+
+
 def held(simulator, contract):
     """What the simulator holds of a kind, by policy id."""
     files = simulator.state.export()[DEMO_TENANT.id]
@@ -73,14 +82,16 @@ def held(simulator, contract):
 
 
 def calls(simulator):
-    """How many calls of Graph the journal holds."""
-    return sum(entry["path"].startswith(("/beta", "/v1.0")) for entry in simulator.journal)
+    """How many calls of Graph the journal holds; parts of a batch are none of their own."""
+    return sum(
+        entry["path"].startswith(("/beta", "/v1.0")) and "batch" not in entry for entry in simulator.journal
+    )
 
 
 @pytest.fixture(scope="module")
 def simulator():
     """For tests that only read; one for all of them."""
-    with running() as served:
+    with running(full_state()) as served:
         yield served
 
 
@@ -92,6 +103,7 @@ def writable(simulator):
     httpx.delete(f"{control}/journal").raise_for_status()
     yield simulator
     httpx.delete(f"{control}/faults").raise_for_status()
+    httpx.delete(f"{control}/habits").raise_for_status()
     httpx.post(f"{control}/load", json=before).raise_for_status()
 
 
@@ -111,7 +123,9 @@ def test_every_policy_comes_with_its_assignments(simulator, contract):
         key: len(raw["assignments"]) for key, raw in expected.items()
     }
     assert [policy.error for policy in found] == [None] * len(found)
-    assert all(policy.platform for policy in found)
+    assert found, "the simulated tenant has policies of every kind"
+    if contract.platform or contract.platform_field:
+        assert all(policy.platform for policy in found)
 
 
 @ALL
@@ -172,7 +186,7 @@ def test_plugins_may_read_any_path(simulator):
 
 
 def rewritten(contract, policy):
-    """Another set: nothing inherited, the first assignment gone, a group more."""
+    """Another set: the first assignment gone, a group more."""
     first, *others = [assignment for assignment in policy.assignments if assignment.is_direct]
     intent = first.extra["intent"] if contract.intent_in_identity else None
     return [*others, Assignment(target=TargetKind.GROUP, group_id=NOBODY, extra=first.extra, intent=intent)]
@@ -195,11 +209,27 @@ async def write(client, contract, policy, desired, kept):
 
 
 def assigned(policies):
-    return next(p for p in policies if any(a.is_direct for a in p.assignments))
+    """The policy with the most assignments, one of which at least is its own."""
+    own = [policy for policy in policies if any(a.is_direct for a in policy.assignments)]
+    return max(own, key=lambda policy: len(policy.assignments))
 
 
-@ALL
+def inherited(simulator, contract):
+    """Make one assignment of each policy one that a policy set brought; whether the kind knows such."""
+    state = simulator.state.export()
+    policies = state[DEMO_TENANT.id][f"{contract.path}.json"]["value"]
+    found = [a for raw in policies for a in raw["assignments"][-1:] if len(raw["assignments"]) > 1]
+    known = any("source" in assignment for assignment in found)
+    for assignment in found if known else ():
+        assignment["source"] = "policySets"
+    httpx.post(f"{simulator.url}/_simulator/load", json=state).raise_for_status()
+    return known
+
+
+@ALL_WRITABLE
 def test_a_set_is_written_and_undone_exactly(writable, contract):
+    """Read, write, replacement, extra fields; and what is inherited is left as it was."""
+    knows_inheritance = inherited(writable, contract)
     before = held(writable, contract)
 
     async def there_and_back(client):
@@ -211,6 +241,10 @@ def test_a_set_is_written_and_undone_exactly(writable, contract):
         return policy, first, changed, second
 
     policy, first, changed, second = ask(writable, there_and_back)
+    assert [a.raw for a in changed.assignments if not a.is_direct] == [
+        a.raw for a in policy.assignments if not a.is_direct
+    ]
+    assert knows_inheritance or all(a.is_direct for a in policy.assignments)
     assert first.outcome is second.outcome is WriteOutcome.APPLIED
     assert fingerprint(changed.assignments) == fingerprint(rewritten(contract, policy))
     assert fingerprint(first.before.assignments) == fingerprint(second.after.assignments)
@@ -224,7 +258,7 @@ def test_a_set_is_written_and_undone_exactly(writable, contract):
     assert shape(held(writable, contract)) == shape(before)
 
 
-@ALL
+@EVERY_WAY
 @pytest.mark.parametrize(
     "rule", [{"lostResponse": True}, {"lostResponse": True, "status": 504}], ids=["drop", "504"]
 )
@@ -266,7 +300,41 @@ def test_a_backup_of_everything_takes_few_calls(writable):
             await every(client, contract)
 
     ask(writable, everything)
-    assert calls(writable) <= len(CONTRACTS) + 3  # the settings catalog comes in pages of 25
+    # A call for each list, one more for the settings catalog, which comes in pages of 25, and one for the
+    # assignments of each list that does not bring them.
+    apart = sum(contract.read is not ReadStrategy.EXPAND for contract in CONTRACTS.values())
+    assert calls(writable) <= len(CONTRACTS) + 1 + apart
+
+
+@pytest.mark.parametrize(
+    "contract", [c for c in CONTRACTS.values() if not c.supports_restore], ids=lambda c: c.policy_type
+)
+def test_a_kind_that_is_only_read_is_refused_with_its_reason(writable, contract):
+    async def attempt(client):
+        policy = assigned(await every(client, contract))
+        await write(client, contract, policy, rewritten(contract, policy), [])
+
+    before = held(writable, contract)
+    with pytest.raises(OperationFailure) as caught:
+        ask(writable, attempt)
+    assert (caught.value.reason_code, caught.value.message) == (R.UNSUPPORTED, contract.why_not)
+    assert held(writable, contract) == before
+
+
+def test_a_change_that_needs_approval_says_that_a_request_was_filed(writable):
+    habits(writable, protected=["configurationPolicy"])
+    contract = CONTRACTS["deviceConfigurations"]
+
+    async def attempt(client):
+        policy = assigned(await every(client, contract))
+        await write(client, contract, policy, rewritten(contract, policy), [])
+
+    before = held(writable, contract)
+    with pytest.raises(GraphError) as caught:
+        ask(writable, attempt)
+    assert caught.value.reason_code is R.APPROVAL_REQUIRED
+    assert caught.value.detail.startswith("approval_request ")
+    assert held(writable, contract) == before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atlas_assignments.warnings import DESCRIPTIONS, WarningCode
-from atlas_gql.graph.contracts import CONTRACTS
+from atlas_gql.plugins import CONTRACTS, PolicyContract
 from atlas_gql.settings import Settings
 from support.paths import ROOT
 
@@ -57,8 +57,23 @@ def tables() -> list[Table]:
         Table(
             name="kinds of policy",
             page=ROOT / "docs" / "administrators.md",
-            header="| Kind | `policyTypes` |",
-            rows=[f"| {kind.label} | `{kind.policy_type}` |" for kind in CONTRACTS.values()],
+            header="| Kind | `policyTypes` | Restored |",
+            rows=[
+                f"| {kind.label} | `{kind.policy_type}` | {'yes' if _is_written(kind) else 'no'} |"
+                for kind in CONTRACTS.values()
+            ],
+        ),
+        Table(
+            name="contracts",
+            page=ROOT / "docs" / "policy-types.md",
+            header="| Kind | `policyTypes` | Collection | Read | Written | Filters | Permission |",
+            rows=[_contract(kind) for kind in CONTRACTS.values()],
+        ),
+        Table(
+            name="kinds that are never restored",
+            page=ROOT / "docs" / "policy-types.md",
+            header="| Kind | Why |",
+            rows=[f"| {kind.label} | {kind.why_not} |" for kind in CONTRACTS.values() if kind.why_not],
         ),
         Table(
             name="permissions",
@@ -69,13 +84,27 @@ def tables() -> list[Table]:
     ]
 
 
+def _is_written(kind: PolicyContract) -> bool:
+    return kind.supports_restore
+
+
+def _contract(kind: PolicyContract) -> str:
+    filters = "yes" if kind.supports_filters else "no"
+    cells = (f"`{kind.policy_type}`", f"`{kind.collection}`", f"`{kind.read}`", f"`{kind.write}`", filters)
+    return f"| {kind.label} | {' | '.join(cells)} | `{kind.permission}` |"
+
+
 def _permissions() -> list[str]:
     stems = dict.fromkeys(kind.permission for kind in CONTRACTS.values())
     kinds = {
-        stem: ", ".join(kind.label for kind in CONTRACTS.values() if kind.permission == stem)
+        stem: "; ".join(kind.label for kind in CONTRACTS.values() if kind.permission == stem)
         for stem in stems
     }
-    rows = [f"| {names} | `{stem}.Read.All` | `{stem}.ReadWrite.All` |" for stem, names in kinds.items()]
+    written = {kind.permission for kind in CONTRACTS.values() if _is_written(kind)}
+    rows = [
+        f"| {names} | `{stem}.Read.All` | {f'`{stem}.ReadWrite.All`' if stem in written else ''} |"
+        for stem, names in kinds.items()
+    ]
     return ["| Groups | `GroupMember.Read.All` | |", *rows]
 
 

@@ -13,14 +13,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from starlette.applications import Starlette
 
 from atlas_gql.db.database import Database
 from atlas_gql.health import health_routes
 from atlas_gql.metrics import Counter, Meter
+from atlas_gql.ops.dispatcher import Dispatcher
+from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.providers.sealing import generate_key
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
@@ -156,6 +160,47 @@ class TestNumbersOfTheQueue:
     def test_the_api_is_alive_and_ready(self, idle: Installation, path: str) -> None:
         answer = httpx.get(f"{idle.url}{path}")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_what_is_taken_back_from_lost_workers_is_counted(
+    idle: Installation, own_database: TestDatabase
+) -> None:
+    place = idle.new_place()
+    for kind, crashes in (("mobileApps", 0), ("deviceConfigurations", 2)):
+        run = place.start("fetchAssignments", {"tenantId": place.tenant_id, "policyTypes": [kind]})["run"]
+        with psycopg.connect(own_database.admin_url, autocommit=True) as connection:
+            connection.execute(
+                "UPDATE operation_runs SET status = 'running', attempt = 1, alone = true, crashes = %s,"
+                " dispatch_after = NULL, lease_until = now() - interval '1 s', started_at = now()"
+                " WHERE id = %s",
+                (crashes, run["uuid"]),
+            )
+    assert numbers(httpx.get(f"{idle.url}/metrics").text)["atlas_runs_unattended"] == 2
+    meter = Meter()
+
+    async def reap() -> None:
+        database = Database(own_database.url, max_connections=2)
+        await database.open()
+        try:
+            operations = load_operations(discover())
+            await Dispatcher(database, operations, _no_ring, worker="a reaper", threads=1, meter=meter).reap()
+        finally:
+            await database.close()
+
+    asyncio.run(reap())
+    counted = numbers("".join(meter.lines()))
+    assert [counted[f'atlas_runs_reaped_total{{result="{result}"}}'] for result in ("requeued", "ended")] == [
+        1,
+        1,
+    ]
+    assert counted['atlas_runs_ended_total{operation="assignments.fetch",outcome="failed"}'] == 1
+    with psycopg.connect(own_database.admin_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM workers WHERE name = 'a reaper'")
+        connection.execute("DELETE FROM operation_runs WHERE tenant_id = %s", (place.tenant,))
+
+
+async def _no_ring(_run_id: UUID, _operation: str) -> None:
+    """Nobody listens."""
 
 
 def test_every_metric_is_explained_to_operators(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -87,12 +88,19 @@ async def create_restore_run(start: Start, given: PlanAssignmentRestoreInput) ->
 
 def _choices(mappings: Sequence[MappingInput], field: str) -> dict[str, str]:
     """Source to target. Raises ValidationError when two say something about one, or two become one."""
+    for mapping in mappings:
+        if not (_is_guid(mapping.source_id) and _is_guid(mapping.target_id)):
+            raise ValidationError("Groups and filters are named by their Graph ids, which are GUIDs.", field)
     choices = {mapping.source_id.lower(): mapping.target_id.lower() for mapping in mappings}
     if len(choices) != len(mappings):
         raise ValidationError("A source is mapped twice.", field=field)
     if len(set(choices.values())) != len(choices):
         raise ValidationError("Two sources are mapped to one target.", field=field)
     return choices
+
+
+def _is_guid(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is not None
 
 
 async def plan(ctx: RunContext, _given: PlanAssignmentRestoreInput) -> None:
