@@ -28,7 +28,10 @@ def create(
     name: Annotated[str, typer.Option(help="What it is for, so that it can be told from others.")],
     days: Annotated[int, typer.Option(min=1, max=366, help="After how many days it ends.")] = 90,
     plane: Annotated[
-        Plane, typer.Option(help="The API it opens: /graphql, or the installation's /system/graphql.")
+        Plane,
+        typer.Option(
+            help="What it opens: `workspace` is /graphql; `platform` is for the installation, not its tenants."
+        ),
     ] = Plane.WORKSPACE,
     as_json: AsJson = False,
 ) -> None:

@@ -74,7 +74,13 @@ class Story:
         self._family = family
         self._folder = folder
         data = load_settings().data_dir / "demo"
-        self._env = {"ATLAS_DATA_DIR": str(data.absolute()), "ATLAS_LOG_FORMAT": "console"}
+        # A database and a key of its own, whatever is configured here: the demo touches nothing real.
+        self._env = {
+            "ATLAS_DATA_DIR": str(data.absolute()),
+            "ATLAS_DATABASE_URL": "",
+            "ATLAS_SECRET_KEY": "",
+            "ATLAS_LOG_FORMAT": "console",
+        }
 
     def tell(self) -> None:
         self._say(1, "Start PostgreSQL, the simulated Microsoft Graph, the API and a worker")

@@ -104,7 +104,7 @@ def test_a_rule_hits_a_family_or_a_query(graph, fail):
 
 
 def test_a_part_can_be_missing_from_its_batch(graph, fail):
-    fail({"missing": True, "path": "deviceConfigurations", "times": 1})
+    fail({"missing": True, "path": "deviceConfigurations"})
     urls = {"a": "/deviceManagement/deviceConfigurations", "b": "/groups", "c": "/groups"}
     requests = [{"id": key, "method": "GET", "url": url} for key, url in urls.items()]
     requests[2]["dependsOn"] = ["a"]

@@ -10,8 +10,8 @@ import pytest
 
 from atlas_assignments.mapping import Directory, map_references
 from atlas_assignments.matching import match_policies
-from atlas_assignments.planner import Mode, plan_policy
-from atlas_assignments.translating import Unresolved
+from atlas_assignments.planner import AssignmentRestoreMode, plan_policy
+from atlas_assignments.translating import UnresolvedIncludes
 from atlas_gql.plugins import (
     CONTRACTS,
     CapturedPolicy,
@@ -131,8 +131,8 @@ class Build:
         live: Policy | Sequence[Policy],
         directory: Directory,
         *,
-        mode: Mode = Mode.REPLACE,
-        on_unresolved: Unresolved = Unresolved.BLOCK,
+        mode: AssignmentRestoreMode = AssignmentRestoreMode.REPLACE,
+        on_unresolved: UnresolvedIncludes = UnresolvedIncludes.BLOCK,
         selected: Any = None,
     ) -> PlannedPolicy:
         policies = [live] if isinstance(live, Policy) else live

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from atlas_assignments.planner import Mode
-from atlas_assignments.translating import Unresolved
+from atlas_assignments.planner import AssignmentRestoreMode
+from atlas_assignments.translating import UnresolvedIncludes
 from atlas_gql.plugins import PlannedPolicy, ReasonCode
 
 CORP = ("f1", "include")
@@ -86,10 +86,10 @@ def test_1_every_difference_is_a_change(
     assert [field for change in planned.changes for field in change["fields"]] == fields
 
 
-@pytest.mark.parametrize("on_unresolved", Unresolved)
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("on_unresolved", UnresolvedIncludes)
+@pytest.mark.parametrize("mode", AssignmentRestoreMode)
 def test_5_an_unresolved_exclusion_blocks_the_policy_whatever_was_chosen(
-    build: Any, mode: Mode, on_unresolved: Unresolved
+    build: Any, mode: AssignmentRestoreMode, on_unresolved: UnresolvedIncludes
 ) -> None:
     item = build.item(build.include("g1"), build.exclude("gone"))
     planned = build.plan(
@@ -100,8 +100,8 @@ def test_5_an_unresolved_exclusion_blocks_the_policy_whatever_was_chosen(
     assert (outline(planned), planned.desired) == ({"blocked": ["gone"]}, None)
 
 
-@pytest.mark.parametrize("on_unresolved", Unresolved)
-def test_5_nothing_is_assigned_without_its_filter(build: Any, on_unresolved: Unresolved) -> None:
+@pytest.mark.parametrize("on_unresolved", UnresolvedIncludes)
+def test_5_nothing_is_assigned_without_its_filter(build: Any, on_unresolved: UnresolvedIncludes) -> None:
     item = build.item(build.include("g1", filtered=CORP), build.include("g2"))
     directory = build.directory(build.group("g1"), build.group("g2"), filters=[build.filter("other")])
     planned = build.plan(item, build.policy(), directory, on_unresolved=on_unresolved)
@@ -113,11 +113,11 @@ def test_6_a_replacement_shows_what_it_removes_and_a_merge_removes_nothing(build
     item = build.item(build.include("g1"))
     live = build.policy(build.include("g1"), build.include("g2"), build.exclude("g3"))
     directory = build.directory(*map(build.group, ("g1", "g2", "g3")))
-    replaced = build.plan(item, live, directory, mode=Mode.REPLACE)
+    replaced = build.plan(item, live, directory, mode=AssignmentRestoreMode.REPLACE)
     assert outline(replaced) == {"kept": ["g1"], "removed": ["g2", "g3"]}
     assert [w["code"] for w in replaced.warnings] == ["INCLUDE_REMOVED", "EXCLUSION_REMOVED"]
     assert who(replaced) == ["g1"]
-    merged = build.plan(item, live, directory, mode=Mode.MERGE)
+    merged = build.plan(item, live, directory, mode=AssignmentRestoreMode.MERGE)
     assert (merged.action, outline(merged)) == ("none", {"kept": ["g1", "g2", "g3"]})
 
 
@@ -164,7 +164,9 @@ def test_14_only_selected_assignments_change(build: Any) -> None:
     item = build.item(build.include("g1"), build.include("g2"), build.exclude("gone"))
     live = build.policy(build.exclude("g1"), build.exclude("g2"), build.users())
     directory = build.directory(build.group("g1"), build.group("g2"))
-    planned = build.plan(item, live, directory, mode=Mode.REPLACE, selected={("group", "g1", "")})
+    planned = build.plan(
+        item, live, directory, mode=AssignmentRestoreMode.REPLACE, selected={("group", "g1", "")}
+    )
     assert outline(planned) == {"changed": ["g1"], "kept": ["g2", "allUsers"]}
     assert who(planned) == ["g1", "-g2", "allLicensedUsersAssignmentTarget"]
 
@@ -218,10 +220,10 @@ def test_18_a_policy_not_found_or_found_twice_is_blocked(build: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", AssignmentRestoreMode)
 @pytest.mark.parametrize("side", ["backup", "tenant"])
 def test_20_an_unknown_kind_of_target_is_reported_and_never_dropped(
-    build: Any, side: str, mode: Mode
+    build: Any, side: str, mode: AssignmentRestoreMode
 ) -> None:
     known, both = [build.users()], [build.users(), build.collection()]
     item = build.item(*(both if side == "backup" else known))

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from atlas_assignments.planner import Mode, summarize
-from atlas_assignments.translating import Unresolved
+from atlas_assignments.planner import AssignmentRestoreMode, summarize
+from atlas_assignments.translating import UnresolvedIncludes
 from atlas_assignments.warnings import DESCRIPTIONS, WarningCode
 from atlas_gql.plugins import GraphError, OperationFailure, ReasonCode
 
@@ -65,8 +65,8 @@ def test_a_filter_on_a_kind_that_takes_none_is_blocked(build: Any, side: str) ->
     assert planned.blocked.reason_code is ReasonCode.UNSUPPORTED
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_a_tenant_that_contradicts_itself_is_blocked(build: Any, mode: Mode) -> None:
+@pytest.mark.parametrize("mode", AssignmentRestoreMode)
+def test_a_tenant_that_contradicts_itself_is_blocked(build: Any, mode: AssignmentRestoreMode) -> None:
     live = build.policy(build.include("g1"), build.exclude("g1"))
     planned = build.plan(build.item(build.users()), live, build.directory(build.group("g1")), mode=mode)
     assert planned.blocked.reason_code is ReasonCode.CONFLICT
@@ -84,7 +84,7 @@ def test_an_unresolved_include_blocks_or_is_left_out_as_chosen(build: Any) -> No
     directory = build.directory(build.group("g1"))
     planned = build.plan(item, live, directory)
     assert (planned.action, planned.blocked.reason_code) == ("blocked", ReasonCode.UNRESOLVED_GROUP)
-    planned = build.plan(item, live, directory, on_unresolved=Unresolved.SKIP)
+    planned = build.plan(item, live, directory, on_unresolved=UnresolvedIncludes.SKIP)
     assert (planned.action, included(planned)) == ("write", ["g1"])
     assert planned.changes[1] == {
         "change": "leftOut",
@@ -98,14 +98,14 @@ def test_an_unresolved_include_blocks_or_is_left_out_as_chosen(build: Any) -> No
 
 def test_leaving_out_never_leaves_nobody(build: Any) -> None:
     item = build.item(build.include("gone"), build.exclude("g1"))
-    directory, skip = build.directory(build.group("g1")), Unresolved.SKIP
+    directory, skip = build.directory(build.group("g1")), UnresolvedIncludes.SKIP
     live = build.policy(build.users())
     planned = build.plan(item, live, directory, on_unresolved=skip)
     assert (planned.action, planned.blocked.reason_code) == ("blocked", ReasonCode.WOULD_UNASSIGN)
     assert [(c["change"], c["target"]["id"]) for c in planned.changes] == [("blocked", "gone")]
-    merged = build.plan(item, live, directory, on_unresolved=skip, mode=Mode.MERGE)
+    merged = build.plan(item, live, directory, on_unresolved=skip, mode=AssignmentRestoreMode.MERGE)
     assert (merged.action, included(merged)) == ("write", ["g1", "everybody"])
-    merged = build.plan(item, build.policy(), directory, on_unresolved=skip, mode=Mode.MERGE)
+    merged = build.plan(item, build.policy(), directory, on_unresolved=skip, mode=AssignmentRestoreMode.MERGE)
     assert merged.blocked.reason_code is ReasonCode.WOULD_UNASSIGN
     still_assigned = build.policy(build.include("gone"), build.users())
     planned = build.plan(item, still_assigned, directory, on_unresolved=skip)

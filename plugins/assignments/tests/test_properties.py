@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_assignments.mapping import Directory
-from atlas_assignments.planner import Mode
-from atlas_assignments.translating import Unresolved
+from atlas_assignments.planner import AssignmentRestoreMode
+from atlas_assignments.translating import UnresolvedIncludes
 from atlas_gql.plugins import (
     CONTRACTS,
     Assignment,
@@ -35,8 +35,8 @@ class World:
     item: SourceItem
     live: Policy
     directory: Directory
-    mode: Mode
-    on_unresolved: Unresolved
+    mode: AssignmentRestoreMode
+    on_unresolved: UnresolvedIncludes
     selected: frozenset[Any] | None
 
 
@@ -78,8 +78,8 @@ class Chance:
             directory=self._build.directory(
                 *groups, filters=filters, same_tenant=same_tenant, group_choices=choices
             ),
-            mode=self._random.choice(tuple(Mode)),
-            on_unresolved=self._random.choice(tuple(Unresolved)),
+            mode=self._random.choice(tuple(AssignmentRestoreMode)),
+            on_unresolved=self._random.choice(tuple(UnresolvedIncludes)),
             selected=selected if self._perhaps(0.2) else None,
         )
 
@@ -164,7 +164,7 @@ def test_no_target_stands_twice_in_a_set(build: Any, data: Any) -> None:
 @MANY
 @given(data=st.data())
 def test_a_merge_keeps_all_that_the_backup_does_not_name(build: Any, data: Any) -> None:
-    world = replace(data.draw(worlds(build)), mode=Mode.MERGE)
+    world = replace(data.draw(worlds(build)), mode=AssignmentRestoreMode.MERGE)
     planned = plan(build, world)
     if planned.action == "blocked":
         return

@@ -17,8 +17,8 @@ from atlas_assignments.mapping import (
     needed_group_names,
 )
 from atlas_assignments.matching import match_policies
-from atlas_assignments.planner import Mode, plan_policy, summarize
-from atlas_assignments.translating import Unresolved
+from atlas_assignments.planner import AssignmentRestoreMode, plan_policy, summarize
+from atlas_assignments.translating import UnresolvedIncludes
 from atlas_gql.plugins import (
     CONTRACTS,
     Doc,
@@ -52,7 +52,9 @@ class PlanAssignmentRestoreInput:
         Ref("BackupSet", "backups.view"),
         Doc("The backup set to restore from, of this tenant or another one of the workspace."),
     ]
-    mode: Annotated[Mode, Doc("How the backup's set and the one that is there become one.")] = Mode.REPLACE
+    mode: Annotated[
+        AssignmentRestoreMode, Doc("How the backup's set and the one that is there become one.")
+    ] = AssignmentRestoreMode.REPLACE
     policy_types: Annotated[
         tuple[str, ...], Doc("Only these kinds of policy, by Graph's collection name; all when absent.")
     ] = ()
@@ -60,8 +62,8 @@ class PlanAssignmentRestoreInput:
         tuple[str, ...], Doc("Only these policies, by their Graph ids in the backup; all when absent.")
     ] = ()
     unresolved_includes: Annotated[
-        Unresolved, Doc("What to do about an included group that the target tenant does not have.")
-    ] = Unresolved.BLOCK
+        UnresolvedIncludes, Doc("What to do about an included group that the target tenant does not have.")
+    ] = UnresolvedIncludes.BLOCK
     group_mappings: Annotated[
         tuple[MappingInput, ...], Doc("Groups that stand for groups of the backup.")
     ] = ()
@@ -117,8 +119,8 @@ async def plan(ctx: RunContext, _given: PlanAssignmentRestoreInput) -> None:
             item,
             matches[item.id],
             references,
-            mode=Mode(options.mode),
-            on_unresolved=Unresolved(options.options["unresolvedIncludes"]),
+            mode=AssignmentRestoreMode(options.mode),
+            on_unresolved=UnresolvedIncludes(options.options["unresolvedIncludes"]),
         )
         for item in items
     ]

@@ -17,7 +17,7 @@ from atlas_assignments.desired import desired_set, left_alone, obstacles, would_
 from atlas_assignments.mapping import ORPHANED, References
 from atlas_assignments.matching import Match
 from atlas_assignments.source import Source, read_source
-from atlas_assignments.translating import Unresolved, translate
+from atlas_assignments.translating import UnresolvedIncludes, translate
 from atlas_assignments.warnings import Context, warnings_of
 from atlas_gql.plugins import (
     Assignment,
@@ -30,13 +30,16 @@ from atlas_gql.plugins import (
 )
 
 
-class Mode(StrEnum):
+class AssignmentRestoreMode(StrEnum):
     """How the backup's set and the one that is there become one."""
 
     REPLACE = "replace"
-    """The policy gets the backup's set."""
     MERGE = "merge"
-    """The backup wins where both name somebody; the rest stays."""
+
+
+# The API shows these: a string below a member would be lost.
+AssignmentRestoreMode.REPLACE.__doc__ = "The policy gets the backup's set."
+AssignmentRestoreMode.MERGE.__doc__ = "The backup wins where both name somebody; the rest stays."
 
 
 def plan_policy(
@@ -44,8 +47,8 @@ def plan_policy(
     match: Match,
     references: References,
     *,
-    mode: Mode,
-    on_unresolved: Unresolved = Unresolved.BLOCK,
+    mode: AssignmentRestoreMode,
+    on_unresolved: UnresolvedIncludes = UnresolvedIncludes.BLOCK,
     selected: Collection[Identity] | None = None,
 ) -> PlannedPolicy:
     """What a restore would do to the policy that `match` found.
@@ -66,7 +69,7 @@ def plan_policy(
     if blocking:
         return _blocked(item, match, _failure(blocking[0]), _rows(blocking, references))
     alone = left_alone(translations, base, same_tenant=references.same_tenant)
-    merge = mode is Mode.MERGE or selected is not None
+    merge = mode is AssignmentRestoreMode.MERGE or selected is not None
     wanted = desired_set(translations, base, alone, merge=merge)
     if would_unassign(wanted, translations, alone):
         skipped = [t for t in translations if t.target is None and t.reason != ORPHANED]

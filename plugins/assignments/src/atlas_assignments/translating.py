@@ -10,11 +10,15 @@ from atlas_assignments.matching import shortlist
 from atlas_gql.plugins import Assignment, PolicyContract, ReasonCode, TargetKind
 
 
-class Unresolved(StrEnum):
+class UnresolvedIncludes(StrEnum):
     """What to do with an included group that has no counterpart."""
 
     BLOCK = "block"
     SKIP = "skip"
+
+
+UnresolvedIncludes.BLOCK.__doc__ = "Nothing is written for the policy."
+UnresolvedIncludes.SKIP.__doc__ = "The group is left out, unless that would leave the policy to nobody."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,7 @@ class Translation:
 
 
 def translate(
-    source: Assignment, contract: PolicyContract, references: References, on_unresolved: Unresolved
+    source: Assignment, contract: PolicyContract, references: References, on_unresolved: UnresolvedIncludes
 ) -> Translation:
     """What becomes of one direct assignment.
 
@@ -54,7 +58,7 @@ def translate(
             message="The group was gone already when the backup was made, and is left alone.",
         )
     if group is not None and group.reason:
-        blocks = source.excluded or on_unresolved is Unresolved.BLOCK
+        blocks = source.excluded or on_unresolved is UnresolvedIncludes.BLOCK
         return Translation(source=source, reason=group.reason, message=_why(group), blocks=blocks)
     filter_ = references.filters[source.filter_id] if source.filter_id else None
     if filter_ is not None and filter_.reason:
