@@ -30,7 +30,7 @@ def create(
     plane: Annotated[
         Plane,
         typer.Option(
-            help="What it opens: `workspace` is /graphql; `platform` is for the installation, not its tenants."
+            help="What it opens: `workspace` is /graphql; `platform` is for the installation alone."
         ),
     ] = Plane.WORKSPACE,
     as_json: AsJson = False,
