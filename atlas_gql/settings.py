@@ -6,8 +6,16 @@ The table of all settings in `docs/operations.md` is checked against this class 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from atlas_gql.errors import ConfigurationError
@@ -16,7 +24,7 @@ from atlas_gql.errors import ConfigurationError
 class Settings(BaseSettings):
     """What can be set. An empty environment gives a working installation on one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="ATLAS_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ATLAS_", extra="ignore", frozen=True)
 
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL as `atlas_app`; without it the embedded server is used."
@@ -66,6 +74,15 @@ class Settings(BaseSettings):
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="The least level that is logged."
     )
+
+    @field_validator(
+        "database_url", "database_admin_url", "secret_key", "simulator_url", "host", "data_dir", mode="wrap"
+    )
+    @classmethod
+    def _absent_when_empty(cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """An empty variable is one that is not set: not a database of libpq's choice, nor every address."""
+        assert info.field_name is not None
+        return cls.model_fields[info.field_name].default if value == "" else check(value)
 
 
 def load_settings() -> Settings:

@@ -131,8 +131,15 @@ def family_of(path: str) -> Family:
     for contract in CONTRACTS.values():
         if plain == contract.path or plain.startswith((f"{contract.path}/", f"{contract.path}(")):
             return contract.family
-    if plain.startswith("deviceManagement/assignmentFilters"):
-        return Family.BUNDLES
-    if plain.startswith("deviceAppManagement/"):
-        return Family.APPLICATIONS
-    return Family.CONFIGURATION if plain.startswith("deviceManagement/") else Family.IDENTITY
+    return next((family for start, family in _OTHERS if plain.startswith(start)), Family.IDENTITY)
+
+
+_OTHERS = (
+    ("deviceManagement/assignmentFilters", Family.BUNDLES),
+    ("deviceManagement/managedDevices", Family.DEVICES),
+    ("deviceManagement/role", Family.RBAC),
+    ("deviceManagement/virtualEndpoint", Family.CLOUD_PC),
+    ("deviceManagement/", Family.CONFIGURATION),
+    ("deviceAppManagement/", Family.APPLICATIONS),
+)
+"""How paths begin that are no policies, and their families; the first that fits counts."""

@@ -205,7 +205,8 @@ class CapturedPolicy:
 
     `assignments` are Graph's own objects, verbatim. `groups` and `filters` say, by id, what is known of
     what the assignments refer to: `{"name", "kind", "rule", "orphaned"}` and `{"name", "platform",
-    "rule", "orphaned"}`. `error` set means that the assignments are not known.
+    "rule", "orphaned"}`; `orphaned` is what is gone, and a group that can still be brought back has
+    `deletedAt` besides. `error` set means that the assignments are not known.
     """
 
     policy_type: str

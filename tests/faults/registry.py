@@ -39,10 +39,12 @@ def fault(name: str, *operations: str, control: bool = False, **options: Any) ->
     """Enter a function as a fault, once for each operation; the options are passed to it."""
 
     def enter(inject: Inject) -> Inject:
-        FAULTS.extend(
+        # Of several decorators the last one enters first.
+        at = next((n for n, known in enumerate(FAULTS) if known.inject is inject), len(FAULTS))
+        FAULTS[at:at] = [
             Fault(name=name, operation=operation, inject=inject, options=options, control=control)
             for operation in operations
-        )
+        ]
         return inject
 
     return enter

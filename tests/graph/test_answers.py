@@ -87,6 +87,21 @@ def test_a_change_held_for_approval_is_told_apart_and_did_not_happen(status, bod
     assert judge(status, body, headers=headers).reason_code is not R.APPROVAL_REQUIRED, "reads are never held"
 
 
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        pytest.param("0a1b-77", "approval_request 0a1b-77", id="number"),
+        pytest.param("<script>\n" + "x" * 999, "approval_request", id="garbage"),
+        pytest.param(None, None, id="nothing-filed"),
+    ],
+)
+def test_the_request_for_approval_that_was_filed_is_named(code, detail):
+    headers = {} if code is None else {"X-MSFT-Approval-Code": code}
+    error = judge(403, plain("Forbidden", "approval"), writing=True, headers=headers)
+    assert (error.reason_code, error.detail) == (R.APPROVAL_REQUIRED, detail)
+    assert ("A request was filed" in error.message) == (detail is not None)
+
+
 def test_a_missing_permission_is_named():
     error = judge(403, plain("Forbidden"), permission="DeviceManagementApps.Read.All")
     assert error.message.endswith("Permission: DeviceManagementApps.Read.All.")

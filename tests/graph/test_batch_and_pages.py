@@ -246,6 +246,25 @@ def test_a_policy_listed_twice_is_given_once(graph, script):
     assert [policy.id for policy in found] == ["p1", "p2"]
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_list_that_refuses_to_expand_is_read_without(graph, status):
+    """Whether a list expands is not known for every tenant; a refusal for another reason stays one."""
+
+    def handler(request):
+        if request.url.path.endswith("$batch"):
+            return Batches(lambda url, n: {"status": 200, "body": {"value": [ASSIGNED]}})(request)
+        if "$expand" in request.url.params:
+            return httpx.Response(status)
+        return httpx.Response(200, json={"value": [{"id": "p1", "displayName": "P"}]})
+
+    if status == 400:
+        (found,) = policies(graph, handler)
+        assert (found.error, len(found.assignments)) == (None, 1)
+    else:
+        with pytest.raises(GraphError):
+            policies(graph, handler)
+
+
 def test_a_page_too_large_to_read_is_read_without_its_assignments(graph, monkeypatch):
     monkeypatch.setattr("atlas_gql.graph.transport.MAX_ANSWER_BYTES", 2000)
 

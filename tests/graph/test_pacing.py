@@ -83,8 +83,10 @@ def test_a_path_belongs_to_the_family_of_its_contract(contract):
     [
         ("/v1.0/groups/x", Family.IDENTITY),
         ("/beta/deviceManagement/assignmentFilters", Family.BUNDLES),
-        ("/beta/deviceManagement/managedDevices", Family.CONFIGURATION),
-        ("/beta/deviceAppManagement/policySets", Family.APPLICATIONS),
+        ("/beta/deviceManagement/managedDevices", Family.DEVICES),
+        ("/beta/deviceManagement/roleDefinitions", Family.RBAC),
+        ("/beta/deviceManagement/auditEvents", Family.CONFIGURATION),
+        ("/beta/deviceAppManagement/vppTokens", Family.APPLICATIONS),
     ],
 )
 def test_other_paths_have_a_family_too(path, family):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -161,6 +162,49 @@ def test_groups_are_found_by_id_and_by_name(simulator):
     }
     assert by_id[ids[0]].kind == ("dynamic" if groups[0]["membershipRule"] else "assigned")
     assert by_name == {groups[0]["displayName"]: [by_id[ids[0]]], "No 'body": []}
+
+
+def test_groups_tell_how_many_members_they_have_when_asked(simulator):
+    groups = simulator.state.export()[DEMO_TENANT.id]["groups.json"]["value"]
+
+    async def look(client):
+        ids = [*(group["id"] for group in groups), NOBODY]
+        return await client.groups(ids, members=True), await client.groups(ids)
+
+    counted, plain = ask(simulator, look)
+    assert {key: group and group.members for key, group in counted.items()} == {
+        **{group["id"]: group["members@odata.count"] for group in groups},
+        NOBODY: None,
+    }
+    assert {group.members for group in plain.values() if group} == {None}
+
+
+def test_members_that_cannot_be_counted_are_not_told(writable):
+    faults(writable, {"status": 403, "path": "members"})
+    (group, *_) = writable.state.export()[DEMO_TENANT.id]["groups.json"]["value"]
+    found = ask(writable, lambda client: client.groups([group["id"]], members=True))
+    assert (found[group["id"]].name, found[group["id"]].members) == (group["displayName"], None)
+
+
+def test_a_deleted_group_is_told_from_one_that_is_gone(writable):
+    (group, *_) = writable.state.export()[DEMO_TENANT.id]["groups.json"]["value"]
+    deleted_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = writable.state.export()[DEMO_TENANT.id]
+    state["groups.json"]["value"].remove(group)
+    deleted = {"value": [{**group, "deletedDateTime": deleted_at}]}
+    state["directory/deletedItems/microsoft.graph.group.json"] = deleted
+    load = {DEMO_TENANT.id: state}
+    httpx.post(f"{writable.url}/_simulator/load", json=load).raise_for_status()
+
+    async def look(client):
+        ids = [group["id"], NOBODY]
+        return await client.groups(ids), await client.deleted_groups(ids)
+
+    there, kept = ask(writable, look)
+    assert there == {group["id"]: None, NOBODY: None}
+    assert {key: (found.name, found.deleted) for key, found in kept.items()} == {
+        group["id"]: (group["displayName"], deleted_at)
+    }
 
 
 def test_filters_come_with_their_rules(simulator):

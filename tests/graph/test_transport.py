@@ -148,8 +148,43 @@ def test_one_client_request_id_per_call_stays_with_its_failure(graph, script):
     error = refused(graph(handler), READ)
 
     assert {request.headers["client-request-id"] for request in handler.requests} == {error.request_id}
-    error = refused(graph(script(failing(403, {"request-id": "theirs"}))), READ)
+    assert error.client_request_id == error.request_id
+
+    handler = script(failing(403, {"request-id": "theirs"}))
+    error = refused(graph(handler), READ)
     assert error.request_id == "theirs"
+    assert error.client_request_id == handler.requests[0].headers["client-request-id"]
+
+
+def test_a_429_leaves_fewer_calls_in_flight_until_enough_went_well(graph):
+    flying = most = 0
+    throttle = [True]
+
+    async def handler(request):
+        nonlocal flying, most
+        if throttle:
+            throttle.pop()
+            return failing(429, {"Retry-After": "1"})
+        flying += 1
+        most = max(most, flying)
+        await asyncio.sleep(0.001)
+        flying -= 1
+        return ok()
+
+    async def calls(g, number):
+        nonlocal most
+        most = 0
+        await asyncio.gather(*(g.transport.send(READ) for _ in range(number)))
+        return most
+
+    async def scenario():
+        g = graph(handler)
+        await g.transport.send(READ)
+        return await calls(g, 8), await calls(g, 60), await calls(g, 60)
+
+    after, recovering, recovered = asyncio.run(scenario())
+    assert (after, recovered) == (4, 8)
+    assert after <= recovering <= recovered
 
 
 def test_a_huge_answer_is_not_read_to_its_end(graph):

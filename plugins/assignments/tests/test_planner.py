@@ -10,7 +10,7 @@ import pytest
 from atlas_assignments.planner import AssignmentRestoreMode, summarize
 from atlas_assignments.translating import UnresolvedIncludes
 from atlas_assignments.warnings import DESCRIPTIONS, WarningCode
-from atlas_gql.plugins import GraphError, OperationFailure, ReasonCode
+from atlas_gql.plugins import CONTRACTS, GraphError, OperationFailure, ReasonCode
 
 APP, SCRIPT, REMEDIATION = "mobileApps", "deviceManagementScripts", "deviceHealthScripts"
 DENIED = GraphError("Not permitted.", reason=ReasonCode.PERMISSION_DENIED)
@@ -54,6 +54,37 @@ def test_an_unreadable_backup_is_blocked(build: Any) -> None:
     object.__setattr__(item.policy, "assignments", ({"id": "no target"},))
     planned = build.plan(item, build.policy(), build.directory())
     assert planned.blocked.reason_code is ReasonCode.INVALID_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "action"),
+    [
+        pytest.param(["g1"], ["g1"], "none", id="as-backed-up"),
+        pytest.param(["g1"], [], "blocked", id="removed-since"),
+        pytest.param([], ["g1"], "blocked", id="added-since"),
+        pytest.param(["g1"], ["g2"], "blocked", id="another"),
+        pytest.param([], [], "none", id="nothing-on-either-side"),
+    ],
+)
+def test_a_kind_that_is_only_read_is_compared_and_never_written(
+    build: Any, then: list[str], now: list[str], action: str
+) -> None:
+    tag = "roleScopeTags"
+    item = build.item(*map(build.include, then), type_=tag)
+    live = build.policy(*map(build.include, now), type_=tag)
+    planned = build.plan(item, live, build.directory(build.group("g1"), build.group("g2")))
+    assert planned.action == action
+    if action == "blocked":
+        assert planned.blocked.reason_code is ReasonCode.UNSUPPORTED
+        assert planned.blocked.message == CONTRACTS[tag].why_not
+        assert {change["change"] for change in planned.changes} == {"blocked"}
+
+
+def test_choosing_another_group_does_not_write_what_is_only_read(build: Any) -> None:
+    tag = "roleScopeTags"
+    directory = build.directory(build.group("g1"), build.group("g2"), group_choices={"g1": "g2"})
+    item, live = (make(build.include("g1"), type_=tag) for make in (build.item, build.policy))
+    assert build.plan(item, live, directory).blocked.reason_code is ReasonCode.UNSUPPORTED
 
 
 @pytest.mark.parametrize("side", ["backup", "tenant"])

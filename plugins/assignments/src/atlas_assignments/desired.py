@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from atlas_assignments.changes import Change, ChangeKind, Identity, same, without
 from atlas_assignments.mapping import ORPHANED
 from atlas_assignments.translating import Translation
-from atlas_gql.plugins import Assignment, PolicyContract, ReasonCode, TargetKind
+from atlas_gql.plugins import Assignment, PolicyContract, ReasonCode, TargetKind, fingerprint
 
 
 def obstacles(
     translations: Sequence[Translation], base: Sequence[Assignment], contract: PolicyContract
 ) -> list[Change]:
     """What blocks the policy, one change for each assignment that does; those of the backup first."""
-    return [
+    return _never_written(translations, base, contract) or [
         *(without(translation) for translation in translations if translation.blocks),
         *_collisions(translations),
         *_unwritable(base, contract),
@@ -62,6 +63,19 @@ def would_unassign(
     skipped = any(t.target is None and t.reason != ORPHANED for t in translations)
     included = any(not a.excluded and identity not in alone for identity, a in wanted.items())
     return skipped and not included
+
+
+def _never_written(
+    translations: Sequence[Translation], base: Sequence[Assignment], contract: PolicyContract
+) -> list[Change]:
+    """All of a policy whose kind is only read, and whose assignments are not those of the backup."""
+    wanted = [translation.target or translation.source for translation in translations]
+    if contract.why_not is None or fingerprint(base) == fingerprint(wanted):
+        return []
+    blocked = Change(kind=ChangeKind.BLOCKED, reason=ReasonCode.UNSUPPORTED.value, message=contract.why_not)
+    return [replace(blocked, source=translation.source) for translation in translations] or [
+        replace(blocked, old=assignment) for assignment in base
+    ]
 
 
 def _collisions(translations: Iterable[Translation]) -> list[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from atlas_gql.plugins import (
     CapturedPolicy,
     Doc,
     Filter,
+    GraphError,
     Group,
     OperationFailure,
     Policy,
@@ -171,7 +172,19 @@ class Captures:
     async def _look_up(self, ids: set[str]) -> None:
         missing = ids - self._groups.keys()
         if missing:
-            self._groups.update(await self._ctx.graph.groups(missing))
+            found = await self._ctx.graph.groups(missing)
+            gone = [group_id for group_id, group in found.items() if group is None]
+            self._groups.update(found | await self._deleted(gone))
+
+    async def _deleted(self, ids: Collection[str]) -> dict[str, Group | None]:
+        """Those of the groups that can still be brought back; none where the application may not look."""
+        try:
+            return {**await self._ctx.graph.deleted_groups(ids)}
+        except GraphError as exc:
+            if exc.reason_code is not ReasonCode.PERMISSION_DENIED:
+                raise
+            self._ctx.log("deleted_groups_unreadable")
+            return {}
 
     async def _known_filters(self) -> dict[str, Filter]:
         if self._filters is None:
@@ -182,7 +195,13 @@ class Captures:
 def _group(group: Group | None) -> dict[str, Any]:
     if group is None:
         return {"name": None, "kind": None, "rule": None, "orphaned": True}
-    return {"name": group.name, "kind": group.kind, "rule": group.rule, "orphaned": False}
+    facts = {
+        "name": group.name,
+        "kind": group.kind,
+        "rule": group.rule,
+        "orphaned": group.deleted is not None,
+    }
+    return facts | {"deletedAt": group.deleted} if group.deleted else facts
 
 
 def _filter(found: Filter | None) -> dict[str, Any]:

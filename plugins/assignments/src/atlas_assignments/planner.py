@@ -7,7 +7,7 @@ the same fingerprint as the write compares with, so that what is shown is what i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any
@@ -60,10 +60,9 @@ def plan_policy(
     try:
         source = _restrict(read_source(item), selected)
         live = _live(match)
-        base = [assignment for assignment in live.assignments if assignment.is_direct]
-        _demand_restorable(source, base)
     except OperationFailure as failure:
         return _blocked(item, match, failure)
+    base = [assignment for assignment in live.assignments if assignment.is_direct]
     translations = [translate(a, source.contract, references, on_unresolved) for a in source.direct]
     blocking = obstacles(translations, base, source.contract)
     if blocking:
@@ -126,13 +125,6 @@ def _live(match: Match) -> Policy:
             request_id=policy.error.request_id,
         )
     return policy
-
-
-def _demand_restorable(source: Source, base: Sequence[Assignment]) -> None:
-    """Pass kinds that are written, and others where nothing differs. Raises OperationFailure."""
-    why_not = source.contract.why_not
-    if why_not and fingerprint(base) != fingerprint(source.direct):
-        raise OperationFailure(why_not, reason=ReasonCode.UNSUPPORTED, code="item_blocked")
 
 
 def _blocked(
