@@ -126,7 +126,7 @@ class MicrosoftGraphClient:
         _demand(contract, WriteStrategy.ITEMS)
         url = f"{_item(contract, policy_id)}/assignments"
         call = _writing(contract, "POST", url, justification)
-        call = replace(call, body=assignment.body(contract), repeatable=False)
+        call = replace(call, body=assignment.body(contract))
         return (await self._transport.send(call)).request_id
 
     async def delete_assignment(
@@ -164,6 +164,8 @@ def _writing(contract: PolicyContract, method: str, url: str, justification: str
         family=contract.family,
         permission=contract.write_permission,
         writing=True,
+        # Whoever sends a write again must look first: somebody else may have been there meanwhile.
+        repeatable=False,
         success=contract.success,
     )
 

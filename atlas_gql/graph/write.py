@@ -60,7 +60,7 @@ class ReadBack:
     """Before each look; the last look decides."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     repeats: int = 4
-    """How often a single item is sent again after it was looked for in vain."""
+    """How often a write is sent again after an unclear answer, each time having been looked for in vain."""
 
 
 async def write_assignments(
@@ -155,11 +155,14 @@ class _Write:
         def reached(seen: Held) -> bool:
             return fingerprint(seen) == goal
 
-        seen = await self._look(reached)
-        if self._unclear and seen is not None and fingerprint(seen) == fingerprint(before.assignments):
+        seen = await self._look(reached, hurried=self._unclear is not None)
+        for _ in range(self._read_back.repeats):
+            if not self._unclear or seen is None or fingerprint(seen) != fingerprint(before.assignments):
+                break
+            # Not there, and nobody else was: the same set may be sent again.
             async with self._client.writing():
                 self._unclear = await self._sent(self._assign(wanted))
-            seen = await self._look(reached)
+            seen = await self._look(reached, hurried=self._unclear is not None)
         return _verified(seen, goal, self._unclear)
 
     async def _delete_surplus(self, before: Policy, wanted: Held, goal: str) -> tuple[Assignment, ...]:
@@ -230,14 +233,15 @@ class _Write:
         return None
 
     async def _look(
-        self, found: Callable[[Held], bool], *, alone: bool = False
+        self, found: Callable[[Held], bool], *, alone: bool = False, hurried: bool = False
     ) -> tuple[Assignment, ...] | None:
         """The assignments when `found` is true of them, else as last seen; None when the last look failed.
 
         Raises GraphError (THROTTLED): whoever resumes later begins by reading.
         """
         seen = None
-        for wait in self._read_back.waits:
+        # After an unclear answer the write may well not have happened: not worth the whole patience.
+        for wait in self._read_back.waits[:3] if hurried else self._read_back.waits:
             await self._read_back.sleep(wait)
             try:
                 seen = await self._read(alone=alone)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from atlas_gql.simulator import CLIENT_SECRET
 from faults.stage import Stage
 
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
 _ended: dict[UUID, str] = {}
 
 
@@ -24,13 +25,22 @@ def unchanged(stage: Stage) -> bool:
 
 def secrets_found(stage: Stage) -> list[str]:
     """Where a secret of the installation is found: in the whole database, in the logs."""
-    text = stage.logs()
-    for row in stage.sql(
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
-    ):
-        text += "\n".join(str(line["t"]) for line in stage.sql(f"SELECT t::text FROM {row['name']} AS t"))
-    secrets = {"the client secret": CLIENT_SECRET, "a token": stage.home.token, "the key": stage.key}
-    return [f"{name} is in the database or a log" for name, secret in secrets.items() if secret in text]
+    places = {"the logs": stage.logs()}
+    for (table,) in (row.values() for row in stage.sql(_TABLES)):
+        places[table] = "\n".join(str(row["t"]) for row in stage.sql(f"SELECT t::text FROM {table} AS t"))
+    secrets = {"a token": stage.home.token, "the key": stage.key, "the password": _password(stage)}
+    return [
+        f"{name} is in {place}"
+        for place, text in places.items()
+        for name, secret in secrets.items()
+        if secret in text
+    ]
+
+
+def _password(stage: Stage) -> str:
+    password = urlsplit(stage.database.url).password
+    assert password
+    return password
 
 
 def _rows(stage: Stage) -> list[dict[str, object]]:

@@ -125,7 +125,7 @@ class Stage:
             self.sql("DELETE FROM workers")
 
     def logs(self) -> str:
-        """Everything that the API and the workers have written; the simulator tells its secret to everybody."""
+        """Everything that the API and the workers have written; the simulator tells its secret to all."""
         paths = [path for path in self._folder.glob("*.log") if not path.name.startswith("simulator")]
         return "\n".join(path.read_text(errors="replace") for path in paths)
 

@@ -17,14 +17,14 @@ if "ATLAS_FAULTS_FREEZE" in os.environ:
     crash.signal = SimpleNamespace(SIGKILL=signal.SIGSTOP)
 
 if "ATLAS_FAULTS_UNFENCED" in os.environ:
-    from sqlalchemy import bindparam, true
+    from sqlalchemy import bindparam
 
     from atlas_gql.ops import leases
 
     def _fence(claim_columns=leases.runs):
         """Whatever the attempt, and whatever the state."""
-        same_run = claim_columns.c.id == bindparam("run_id")
-        return same_run & (bindparam("attempt").is_not(None) | true())
+        # Attempts only ever grow.
+        return (claim_columns.c.id == bindparam("run_id")) & (claim_columns.c.attempt >= bindparam("attempt"))
 
     leases.fence = _fence
     leases.Claim.holds = lambda _claim: True
