@@ -99,7 +99,11 @@ class Queue:
         task = self._tasks.get(operation_type)
         if task is None:
             raise LookupError(operation_type)
-        self.huey.enqueue(task.s(run_id=str(run_id)))
+        try:
+            self.huey.enqueue(task.s(run_id=str(run_id)))
+        except psycopg.OperationalError:
+            # The connection broke since the last ring; Huey makes another one. To ring twice does no harm.
+            self.huey.enqueue(task.s(run_id=str(run_id)))
 
     def _connect(self) -> psycopg.Connection[Any]:
         """A connection for one of Huey's threads, which never closes it itself."""

@@ -63,6 +63,12 @@ def test_parts_come_back_in_their_order_twenty_at_a_time(graph):
     assert sorted(handler.sizes) == [5, 20, 20]
 
 
+def test_each_part_counts_against_what_microsoft_allows(graph, time):
+    """700 at once and 280 a second, of what the directory allows to a small tenant."""
+    read(graph, Batches(lambda url, n: good(url)), [f"/{n}" for n in range(980)])
+    assert sum(time.slept) == pytest.approx(1)
+
+
 def test_no_urls_make_no_call(graph):
     handler = Batches(lambda url, n: good(url))
     assert (read(graph, handler, []), handler.sizes) == ([], [])

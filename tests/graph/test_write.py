@@ -110,6 +110,7 @@ def test_a_direct_assignment_is_written_although_an_inherited_one_says_the_same(
     [
         pytest.param(ASSIGN, [A, UNKNOWN], [B], R.UNSUPPORTED, id="unknown-there"),
         pytest.param(ITEMS, [A], [UNKNOWN], R.UNSUPPORTED, id="unknown-wanted"),
+        pytest.param(CONTRACTS["roleScopeTags"], [A], [B], R.UNSUPPORTED, id="only-read"),
         pytest.param(ASSIGN, [A], [B, exclude("group-b")], R.INVALID_REQUEST, id="one-target-twice"),
         pytest.param(
             ITEMS,
