@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -28,14 +29,15 @@ def quiet(test_database: TestDatabase, simulator: Running) -> Iterator[Installat
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that goes to PostgreSQL from now on."""
+def statements(monkeypatch: pytest.MonkeyPatch, quiet: Installation) -> list[str]:
+    """Every statement of the quiet installation from now on; another one may live in this process."""
     seen: list[str] = []
     for name in ("fetch", "execute", "execute_many"):
         original = getattr(Transaction, name)
 
         async def counted(self, statement, *args, _original=original, **parameters):
-            seen.append(str(statement))
+            if asyncio.get_running_loop() is quiet._loop:
+                seen.append(str(statement))
             return await _original(self, statement, *args, **parameters)
 
         monkeypatch.setattr(Transaction, name, counted)

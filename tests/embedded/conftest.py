@@ -19,7 +19,7 @@ from atlas_gql.db.embedded.guard import listener
 from atlas_gql.db.embedded.home import Home, find_home
 from atlas_gql.db.embedded.locks import FileLock
 
-GONE_SECONDS = 5.0
+GONE_SECONDS = 30
 
 HOLDER = """
 import sys
