@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
 
-.PHONY: help demo test check format dev schema docs test-pgsql bench-runs lock clean
+.PHONY: help demo test check format dev schema docs test-pgsql faults bench-runs lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ docs: .venv/.dev  ## Write the generated tables of the documentation anew
 
 test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
 	@$(BIN)/python -m pytest tests/database $(ARGS)
+
+faults: .venv/.dev  ## Kill, stop and cut what can be, and see that no run and no write is lost
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
 
 bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
 	@$(BIN)/python benchmarks/runs.py

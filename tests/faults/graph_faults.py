@@ -12,7 +12,7 @@ from faults.stage import LEASE, Stage
 from faults.subjects import OPERATIONS, Subjects
 
 WRITES = ("restore", "autopilot")
-REFUSED = 5
+REFUSED = 3
 """Calls that are told to wait."""
 
 

@@ -17,7 +17,7 @@ from support.steps import planned, restore_input
 
 OPERATIONS = ("backup", "plan", "restore", "autopilot")
 """`restore` writes whole sets, `autopilot` item by item: what is doubled there stays doubled."""
-SIZES = {"backup": (9, 2), "plan": (9, 2), "restore": (9, 0), "autopilot": (0, 3)}
+SIZES = {"backup": (9, 2), "plan": (9, 2), "restore": (9, 0), "autopilot": (0, 5)}
 """Policies and Autopilot profiles of the tenant."""
 AHEAD = 8
 """Subjects of one kind that are prepared at once, with one worker for all."""
