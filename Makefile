@@ -39,7 +39,7 @@ test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLA
 	@$(BIN)/python -m pytest tests/database $(ARGS)
 
 faults: .venv/.dev  ## Kill, stop and cut what can be, and see that no run and no write is lost
-	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -u -m faults $(ARGS)
 
 bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
 	@$(BIN)/python benchmarks/runs.py

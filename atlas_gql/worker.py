@@ -24,6 +24,7 @@ from huey.consumer import Consumer
 
 from atlas_gql.db.database import Database
 from atlas_gql.metrics import Meter
+from atlas_gql.ops.carry import HANDLER
 from atlas_gql.ops.dispatcher import Dispatcher
 from atlas_gql.ops.heartbeat import Heartbeat
 from atlas_gql.ops.queue import Queue
@@ -37,6 +38,8 @@ log = structlog.get_logger("atlas.worker")
 
 GRACE = 10.0
 """Seconds that runs get to reach the end of an item when the worker stops; then they are interrupted."""
+BLOCKING = "atlas-blocking"
+"""How the threads are named in which handlers run blocking code."""
 
 
 def worker_name() -> str:
@@ -75,7 +78,7 @@ class Worker:
             self.database, sealer, simulator_url=settings.simulator_url, observer=self.meter
         )
         self._heartbeat = Heartbeat(database_url, lease=lease)
-        self._executor = ThreadPoolExecutor(threads * 2, thread_name_prefix="atlas-blocking")
+        self._executor = ThreadPoolExecutor(threads * 2, thread_name_prefix=BLOCKING)
         self._queue = Queue(database_url, sealer.derive("queue"), operations, self._carry)
         self._tracker = Tracker(
             self.database,
@@ -154,6 +157,12 @@ class Worker:
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self.database.close()
         log.info("worker stopped", worker=self._name)
+
+    def left_behind(self) -> bool:
+        """Whether, after the stop, a plugin left what does not end: a deaf handler, or a blocked thread."""
+        return any(task.get_name().startswith(HANDLER) for task in asyncio.all_tasks()) or any(
+            thread.name.startswith(BLOCKING) for thread in threading.enumerate()
+        )
 
     async def _leave(self) -> None:
         try:

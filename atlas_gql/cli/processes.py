@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Coroutine, Iterator
@@ -97,6 +98,9 @@ def worker(
             async with running_worker(settings, location.url, sealer_of(settings), operations) as working:
                 routes = health_routes(working.database, working.meter, trouble=working.trouble)
                 await serve_until_signalled(Server(Starlette(routes=routes), ready=ready), listener)
+            if working.left_behind():
+                # Everything of ours is closed; at its end Python would wait for theirs for ever.
+                os._exit(0)
 
         with listener:
             _run(run())

@@ -17,6 +17,8 @@ log = structlog.get_logger("atlas.runs")
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the claim."""
+HANDLER = "handler of "
+"""How the tasks of handlers are named, before the run's id."""
 TO_CLEAN_UP = 5.0
 """Seconds that a handler gets after it was cancelled; then it is left to itself."""
 
@@ -29,7 +31,7 @@ async def carry_out(held: Claim, handler: Awaitable[None], *, limit: timedelta) 
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + (limit - (held.row.claimed_at - held.row.started_at)).total_seconds()
-    task = asyncio.create_task(_contained(handler), name=f"handler of {held.run_id}")
+    task = asyncio.create_task(_contained(handler), name=f"{HANDLER}{held.run_id}")
     try:
         while not task.done() and held.holds() and loop.time() < end:
             await asyncio.wait({task}, timeout=max(0.0, min(LOOK_EVERY, end - loop.time())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -11,6 +12,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
+from atlas_gql import logs
 from atlas_gql.testing.postgres import TEST_URL, fresh_database
 from faults import (  # noqa: F401 - each enters its faults
     database_faults,
@@ -38,6 +40,9 @@ def main() -> int:
     chosen = parser.parse_args().only.lower()
     faults = [f for f in FAULTS if chosen in f"{f.name} / {f.operation}".lower()]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    # The driver's own log: it uses parts of the product, whose connections break too.
+    logs.configure(format_="console", level="error")
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     rows: list[tuple[Fault, Findings]] = []
     began = time.monotonic()
     with own_server(ROOT / ".atlas" / "fault-postgres") as server:

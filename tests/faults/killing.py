@@ -70,7 +70,7 @@ def web_killed(stage: Stage, subjects: Subjects, operation: str) -> Findings:
 @fault("kill -9 in a restore of 200", "restore")
 def killed_in_a_large_restore(stage: Stage, subjects: Subjects, operation: str) -> Findings:
     """Two workers are alive; the one that carries the run is killed in the middle."""
-    subject = subjects.take(operation, size=(200, 0), ahead=1)
+    subject = subjects.take(operation, size=(200, 0))
     workers = [stage.worker(), stage.worker()]
     subject.start()
     began = stage.until(lambda: subject.row()["started_at"] and time.monotonic())
@@ -143,7 +143,7 @@ def frozen(
     with stage.crew():
         subject.until_ended(within=90)
         thaw(first)
-        time.sleep(2 * LEASE)
+        time.sleep(LEASE)
     return look(subject)
 
 
@@ -163,7 +163,7 @@ def frozen_over_a_change(
         changed = document(subject.entra_id, policies=len(subject.healthy), profiles=0, damaged=True)
         load(stage.simulator_url, subject.entra_id, changed)
         thaw(first)
-        time.sleep(2 * LEASE)
+        time.sleep(LEASE)
     now = state_of(stage.simulator_url, subject.entra_id)
     overwritten = sum(now[id_] != subject.damaged[id_] for id_ in now)
     seen.lost_writes += overwritten

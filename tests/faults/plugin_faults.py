@@ -36,7 +36,7 @@ def deadly(stage: Stage, subjects: Subjects, operation: str, *, how: str) -> Fin
         poisonous.until_ended(within=120)
     seen = look(subject)
     row = _row(stage, bad)
-    seen.injected = row["crashes"]
+    seen.injected = row["attempt"]
     said = (row["outcome"], row["failure_reason"])
     seen.demand(said == ("failed", "WORKER_LOST"), f"the bad run ended {said}")
     seen.demand(_row(stage, neighbour)["outcome"] == "succeeded", "its neighbour did not succeed")
@@ -85,6 +85,10 @@ def removed(stage: Stage, subjects: Subjects, _operation: str) -> Findings:
     stage.until(lambda: _row(stage, runs[0])["status"] == "running")
     stage.end_workers()
     runs += [start_work(subject.place, new_key()) for _ in range(3)]
+    # As if they had waited long enough that no worker can be just restarting.
+    stage.sql(
+        "UPDATE operation_runs SET created_at = created_at - interval '1 hour' WHERE id = ANY (%s)", runs
+    )
     subject.start()
     with stage.crew(ATLAS_LOAD_PLUGINS="assignments"):
         subject.until_ended(within=60 + LEASE)

@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from atlas_gql.children import Child, Children, children
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer, generate_key
-from atlas_gql.testing.installation import Installation, Place
+from atlas_gql.testing.installation import PLAIN, Installation, Place
 from atlas_gql.testing.postgres import TestDatabase
 from faults.server import OwnServer
 
@@ -40,6 +40,7 @@ class Stage:
         self._folder = folder
         self._names = iter(range(10_000))
         self._workers: list[Child] = []
+        self._admin: psycopg.Connection[dict[str, Any]] | None = None
         self.database = database
         self.server = server
         self.key = generate_key()
@@ -53,7 +54,8 @@ class Stage:
         _, self.simulator_url = self._answering("simulator")
         self.env["ATLAS_SIMULATOR_URL"] = self.simulator_url
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="stage", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="stage", daemon=True)
+        self._thread.start()
         self._own = Database(database.url, max_connections=4)
         self.on_loop(self._own.open())
         self.atlas = Installation(
@@ -72,9 +74,12 @@ class Stage:
 
     def close(self) -> None:
         self.end_workers()
-        with suppress(psycopg.Error):
-            self.on_loop(self._own.close())
+        self.on_loop(self._own.close())
+        if self._admin is not None:
+            self._admin.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     # --- processes --------------------------------------------------------------------------------------
 
@@ -133,9 +138,10 @@ class Stage:
 
     def sql(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a statement, as the superuser."""
-        with psycopg.connect(self.database.admin_url, autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(self.database.admin_url, autocommit=True, row_factory=dict_row)
+        cursor = self._admin.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
 
     def until(self, condition: Callable[[], Any], *, within: float = 30.0) -> Any:
         """What the condition gives once it is true of anything. Raises AssertionError when it never is."""
@@ -151,13 +157,15 @@ class Stage:
 
     def graph_faults(self, *rules: dict[str, Any]) -> None:
         """Let calls to Graph go wrong; none without rules."""
-        httpx.post(f"{self.simulator_url}/_simulator/faults", json=list(rules)).raise_for_status()
+        httpx.post(
+            f"{self.simulator_url}/_simulator/faults", json=list(rules), verify=PLAIN
+        ).raise_for_status()
 
     def calm(self) -> None:
         """As at the beginning: no workers, no faults, nothing in the queue or the journal."""
         self.end_workers()
         self.graph_faults()
-        httpx.delete(f"{self.simulator_url}/_simulator/journal").raise_for_status()
+        httpx.delete(f"{self.simulator_url}/_simulator/journal", verify=PLAIN).raise_for_status()
         self.sql("DELETE FROM huey_task")
 
 

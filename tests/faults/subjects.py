@@ -88,17 +88,20 @@ class Subject:
 class Subjects:
     """Gives out subjects; restores need a backup and a plan first, which is done for several at once."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, ahead: int = AHEAD) -> None:
         self._stage = stage
+        self._ahead = ahead
         self._ready: dict[tuple[str, int, int], list[Subject]] = defaultdict(list)
 
-    def take(self, operation: str, *, size: tuple[int, int] | None = None, ahead: int = AHEAD) -> Subject:
+    def take(self, operation: str, *, size: tuple[int, int] | None = None) -> Subject:
         """A fresh subject. No worker may be alive, as it would carry what the test wants to hurt."""
         policies, profiles = size or SIZES[operation]
         ready = self._ready[operation, policies, profiles]
         if not ready:
             with self._stage.crew(1):
-                ready += [self._make(operation, policies, profiles) for _ in range(ahead)]
+                ready += [
+                    self._make(operation, policies, profiles) for _ in range(1 if size else self._ahead)
+                ]
             self._stage.calm()
         return ready.pop()
 
