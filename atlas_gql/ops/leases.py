@@ -70,7 +70,6 @@ _lease = _now + bindparam("ttl")
 _CANDIDATE = (
     select(
         runs.c.id,
-        runs.c.tenant_id,
         runs.c.writes,
         runs.c.crashes,
         tenants.c.entra_tenant_id,
@@ -84,13 +83,10 @@ _CANDIDATE = (
 
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 7)))
 
+# Of the real tenant, whichever workspaces hold it.
 _RUNNING = select(
-    func.count().filter(runs.c.tenant_id == bindparam("tenant_id")).label("of_tenant"),
-    func.count()
-    .filter(
-        runs.c.writes, tenants.c.entra_tenant_id == bindparam("entra_tenant_id")
-    )
-    .label("writing"),
+    func.count().label("of_tenant"),
+    func.count().filter(runs.c.writes).label("writing"),
 ).select_from(runs.join(tenants, runs.c.tenant_id == tenants.c.id)).where(
     runs.c.status == "running",
     runs.c.lease_until >= _now,
@@ -185,7 +181,6 @@ async def _claim(
     busy = await tx.one(
         _RUNNING,
         run_id=run_id,
-        tenant_id=candidate.tenant_id,
         entra_tenant_id=candidate.entra_tenant_id,
     )
     if busy is not None and (busy.of_tenant >= tenant_limit or (candidate.writes and busy.writing)):

@@ -19,7 +19,6 @@ import structlog
 from psycopg_pool import PoolTimeout
 from sqlalchemy import bindparam, select
 
-from atlas_gql.access.tokens import actor_of_token
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import tenants
 from atlas_gql.errors import OperationFailure
@@ -35,6 +34,7 @@ from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
 from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
 from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
+from atlas_gql.ops.rights import check_rights
 from atlas_gql.ops.room import Room
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
@@ -221,8 +221,8 @@ class Tracker:
             raise OperationFailure(
                 DESCRIPTIONS[ReasonCode.UNKNOWN_OPERATION], reason=ReasonCode.UNKNOWN_OPERATION
             )
-        await self._check_rights(held, operation)
         given = load(operation.input, held.row.input)
+        await check_rights(self._database, held, operation, given)
         tenant = await self._tenant(held)
         graph = await self._clients.client(held.tenant_id)
         left = await self._left(held, operation)
@@ -254,18 +254,6 @@ class Tracker:
         if held.row.retry_of is None or operation.target.whole:
             return NOTHING_BEFORE
         return await left_by(self._database.scope(ENGINE), held.row.retry_of)
-
-    async def _check_rights(self, held: Claim, operation: Operation[Any]) -> None:
-        """The initiator must still hold what the start asked for."""
-        row = held.row
-        actor = await actor_of_token(self._database, row.token_id) if row.token_id else None
-        capabilities = actor.in_tenant(held.workspace_id, held.tenant_id) if actor else None
-        if capabilities is None or operation.capability not in capabilities:
-            raise OperationFailure(
-                DESCRIPTIONS[ReasonCode.INITIATOR_NOT_PERMITTED],
-                reason=ReasonCode.INITIATOR_NOT_PERMITTED,
-                code="not_permitted",
-            )
 
     async def _tenant(self, held: Claim) -> Tenant:
         row = await self._database.scope(ENGINE).one(_TENANT, tenant_id=held.tenant_id)

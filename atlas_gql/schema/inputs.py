@@ -18,6 +18,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.errors import ConfigurationError, ValidationError
+from atlas_gql.ops.rights import metadata, references
 from atlas_gql.plugins.api import Doc, Operation, Ref
 from atlas_gql.schema import ids
 from atlas_gql.schema.enums import described
@@ -59,8 +60,7 @@ class InputTypes:
         given = operation.input
         if not dataclasses.is_dataclass(given):
             raise ConfigurationError(f"The input of {operation.type} is no dataclass.")
-        hints = get_type_hints(given, include_extras=True)
-        refs = {name: ref for name, hint in hints.items() if (ref := metadata(hint, Ref))}
+        refs = references(given)
         host: dict[str, Any] = {}
         if operation.target.is_new:
             host["tenant_id"] = (strawberry.ID, strawberry.field(description="The tenant to work on."))
@@ -206,12 +206,6 @@ def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tu
         Optional[converted.annotation],  # noqa: UP045 # a value
         strawberry.field(description=description, default=strawberry.UNSET),
     )
-
-
-def metadata(hint: Any, kind: type) -> Any:
-    """The Doc or Ref of an annotation; None without one."""
-    found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return next((item for item in found if isinstance(item, kind)), None)
 
 
 def _optional(hint: Any) -> Any:

@@ -12,10 +12,11 @@ from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.errors import ConfigurationError, DomainError, NothingToRetry, RunNotFinished
+from atlas_gql.ops.rights import references
 from atlas_gql.plugins.api import Operation, Ref
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.inputs import KEY, check_key, metadata, plain_text
+from atlas_gql.schema.inputs import KEY, check_key, plain_text
 from atlas_gql.schema.maps import OPERATION_RUN
 from atlas_gql.schema.mutations import HOST_ERRORS, StartRunPayload, Target, demand, mutation_field
 from atlas_gql.schema.permissions import Permission, place_of
@@ -91,7 +92,7 @@ def retry_field(operations: Sequence[Operation[Any]], errors: ErrorTypes) -> Str
             deduplicated=started.deduplicated,
         )
 
-    refs = {operation.type: _refs(operation) for operation in operations}
+    refs = {operation.type: references(operation.input) for operation in operations}
     return mutation_field(
         NAME,
         resolve,
@@ -101,11 +102,6 @@ def retry_field(operations: Sequence[Operation[Any]], errors: ErrorTypes) -> Str
         " plan, are left out.",
         guards=[MayRetry(refs)],
     )
-
-
-def _refs(operation: Operation[Any]) -> dict[str, Ref]:
-    hints = get_type_hints(operation.input, include_extras=True)
-    return {name: ref for name, hint in hints.items() if (ref := metadata(hint, Ref))}
 
 
 def _confirmed(operations: Sequence[Operation[Any]]) -> dict[str, list[str]]:

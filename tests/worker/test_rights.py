@@ -14,6 +14,7 @@ import pytest
 
 from atlas_gql.plugins import Operation, RunContext, new
 from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.paths import DATA_DIR
@@ -166,6 +167,25 @@ def test_a_restore_of_somebody_who_lost_the_right_is_audited_once(
         {"action": "restore.executed", "outcome": "failed", "reason": "a test"}
     ]
     assert list(journal) == []
+
+
+def test_a_plan_from_a_backup_that_may_no_longer_be_seen(place: Place, database: TestDatabase) -> None:
+    """The right on the plan's own tenant is kept, that on the tenant of the backup is lost."""
+    source = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
+    backup_set = backed_up(source)
+    token = place.member("operator")
+    grant = (
+        "INSERT INTO tenant_grants (tenant_id, workspace_id, user_id, role)"
+        " SELECT %s, workspace_id, user_id, 'readonly' FROM tenant_grants"
+    )
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(f"{grant} WHERE tenant_id = %s", (source.tenant, place.tenant))
+        with tenant_busy(place):
+            given = {"tenantId": place.tenant_id, "backupSetId": backup_set}
+            started = place.start("planAssignmentRestore", given, token)
+            connection.execute("DELETE FROM tenant_grants WHERE tenant_id = %s", (source.tenant,))
+    run = place.wait(started["run"]["id"])
+    assert (run["outcome"], run["failures"][0]["reasonCode"]) == ("FAILED", "INITIATOR_NOT_PERMITTED")
 
 
 def test_somebody_who_kept_the_right_is_served(place: Place) -> None:

@@ -1,0 +1,94 @@
+"""Rights asked for again when a run is claimed: they may have been lost since its start."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from sqlalchemy import Select, Table, bindparam, select
+
+from atlas_gql.access.tokens import actor_of_token
+from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.tables import (
+    audit_entries,
+    backup_items,
+    backup_sets,
+    operation_runs,
+    policies,
+    restore_items,
+    restore_runs,
+    run_items,
+    tenants,
+)
+from atlas_gql.errors import OperationFailure
+from atlas_gql.ops.leases import Claim
+from atlas_gql.plugins.api import Operation, Ref
+from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
+
+THINGS: dict[str, Table] = {
+    "Tenant": tenants,
+    "OperationRun": operation_runs,
+    "RunItem": run_items,
+    "AuditEntry": audit_entries,
+    "Policy": policies,
+    "BackupSet": backup_sets,
+    "BackupItem": backup_items,
+    "RestoreRun": restore_runs,
+    "RestoreItem": restore_items,
+}
+"""Where each kind of thing lies that an input can name."""
+
+
+def metadata(hint: Any, kind: type) -> Any:
+    """The first of an annotation's extras that is of this kind, as a Doc or a Ref; None without one."""
+    found = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((item for item in found if isinstance(item, kind)), None)
+
+
+def references(input_type: Any) -> dict[str, Ref]:
+    """The fields of an input that name things, by their names in Python."""
+    hints = get_type_hints(input_type, include_extras=True)
+    return {name: ref for name, hint in hints.items() if (ref := metadata(hint, Ref))}
+
+
+async def check_rights(database: Database, held: Claim, operation: Operation[Any], given: Any) -> None:
+    """The initiator still holds all that the start asked for, on the tenant and on what the input names.
+
+    Raises OperationFailure, INITIATOR_NOT_PERMITTED, when not; costs one statement, and one for each
+    thing beside the target.
+    """
+    token = held.row.token_id
+    actor = await actor_of_token(database, token) if token else None
+    needed = [(held.workspace_id, held.tenant_id, operation.capability)]
+    if actor is not None:
+        needed += [
+            (place.workspace_id, place.tenant_id, capability)
+            for kind, id_, capability in _named(operation, given)
+            if (place := await database.scope(ENGINE).one(_place(kind), thing=id_)) is not None
+        ]
+    for workspace_id, tenant_id, capability in needed:
+        capabilities = actor.in_tenant(workspace_id, tenant_id) if actor else None
+        if capabilities is None or capability not in capabilities:
+            raise OperationFailure(
+                DESCRIPTIONS[ReasonCode.INITIATOR_NOT_PERMITTED],
+                reason=ReasonCode.INITIATOR_NOT_PERMITTED,
+                code="not_permitted",
+            )
+
+
+def _named(operation: Operation[Any], given: Any) -> list[tuple[str, UUID, str]]:
+    """What the input names beyond what the operation's own capability covers: kind, id, capability."""
+    return [
+        (ref.kind, id_, ref.capability)
+        for name, ref in references(operation.input).items()
+        if (id_ := getattr(given, name)) is not None
+        and (name != operation.target.field or ref.capability != operation.capability)
+    ]
+
+
+@cache
+def _place(kind: str) -> Select[tuple[UUID, UUID]]:
+    table = THINGS[kind]
+    tenant_id = table.c.get("tenant_id", table.c.id)
+    return select(table.c.workspace_id, tenant_id.label("tenant_id")).where(table.c.id == bindparam("thing"))
