@@ -19,9 +19,12 @@ from psycopg import sql
 
 from atlas_gql.db import embedded, migrate
 from atlas_gql.db.roles import APP
+from atlas_gql.errors import ConfigurationError
 
 TEST_URL = "ATLAS_TEST_DATABASE_URL"
 _LOCK = "atlas test template"
+_OURS = "The role of tests: they change its password."
+_ROLE = "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +77,30 @@ def fresh_database(data_dir: Path) -> Iterator[TestDatabase]:
 def _server(data_dir: Path) -> Iterator[_Server]:
     configured = os.environ.get(TEST_URL)
     if configured:
-        # The role belongs to the whole server: tests give it a password of their own making.
+        _claim_role(configured)
         yield _Server(admin_url=configured, app_password=_digest(configured))
         return
     with embedded.start(data_dir, durable=False) as server:
         yield _Server(admin_url=server.admin_url, app_password=server.password(APP))
+
+
+def _claim_role(admin_url: str) -> None:
+    """Make sure that no installation uses the application's role: it belongs to the whole server.
+
+    Raises ConfigurationError where the role is there and no test made it.
+    """
+    role = sql.Identifier(APP)
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (_LOCK,))
+        found = connection.execute(_ROLE, (APP,)).fetchone()
+        if found is None:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+            connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(role, sql.Literal(_OURS)))
+        elif found != (_OURS,):
+            raise ConfigurationError(
+                f"The server that {TEST_URL} names has the role {APP} of an installation, whose password"
+                " tests would change. Give them a server of their own."
+            )
 
 
 def _template(server: _Server) -> str:
