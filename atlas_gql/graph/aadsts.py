@@ -20,7 +20,7 @@ _WRONG_VALUE = (
 )
 _ASSERTION_BAD = (
     "Microsoft Entra does not accept the certificate or assertion. Check that the certificate is uploaded "
-    "to the app registration, or that the federated credential fits."
+    "to the app registration and has not ended, or that the federated credential fits."
 )
 _NO_CONSENT = (
     "The tenant's administrator has not consented to the application. Have an administrator of the tenant "
@@ -75,6 +75,7 @@ _FALLBACKS = {
     ReasonCode.AUTHENTICATION_FAILED: (
         "Microsoft Entra refused the credential. Check the provider's client id and credential."
     ),
+    ReasonCode.DEPENDENCY_UNREACHABLE: _FAILING,
     ReasonCode.TENANT_NOT_FOUND: _TABLE[90002][1],
     ReasonCode.INVALID_RESPONSE: "The answer of Microsoft's login service could not be understood.",
     ReasonCode.MISSING_CONFIGURATION: (
@@ -96,6 +97,11 @@ def code_of(said: dict[str, Any] | BaseException) -> int | None:
             return code
         link = link.__cause__ or link.__context__
     return None
+
+
+def is_known(code: int | None) -> bool:
+    """Whether the table tells what a code means."""
+    return code in _TABLE
 
 
 def login_error(

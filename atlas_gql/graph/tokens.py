@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import httpx
@@ -19,7 +20,7 @@ import msal
 from msal.exceptions import MsalServiceError
 
 from atlas_gql.errors import GraphError
-from atlas_gql.graph.aadsts import code_of, login_error
+from atlas_gql.graph.aadsts import code_of, is_known, login_error
 from atlas_gql.graph.answers import invalid_response, parse
 from atlas_gql.graph.clouds import Cloud
 from atlas_gql.graph.patience import Clock
@@ -67,7 +68,7 @@ class MsalTokens:
     """The tokens of one application in one tenant of one cloud; keep one per provider.
 
     `http` belongs to the caller, as does `executor` (None: the event loop's own). Callers that come at
-    once share one request.
+    once share one request, and its refusal.
     """
 
     def __init__(
@@ -88,34 +89,34 @@ class MsalTokens:
         self._http = _LoginHttp(http, cloud)
         self._executor = executor
         self._clock = clock or Clock()
-        self._lock = asyncio.Lock()
+        self._asking: asyncio.Task[str] | None = None
         self._app: msal.ConfidentialClientApplication | None = None
         self._token: str | None = None
         self._renew_at = 0.0
 
     async def token(self, *, refresh: bool = False) -> str:
-        """A token with at least some minutes left; with `refresh`, one asked for after this call began.
+        """A token with at least some minutes left; with `refresh`, one that comes after this call began.
 
         Raises GraphError with the reason code of what the login service said; nothing of it is kept, so
         that the next call asks anew.
         """
-        known = self._token
-        if not refresh and self._fresh():
-            return known or ""
-        async with self._lock:
-            renewed_meanwhile = self._token is not known
-            if self._fresh() and (renewed_meanwhile or not refresh):
-                return self._token or ""
-            asked = self._clock.monotonic()
-            loop = asyncio.get_running_loop()
-            result = await loop.run_in_executor(self._executor, self._acquire, refresh)
-            self._token = self._checked(result)
-            life = float(result.get("expires_in") or 0)
-            self._renew_at = asked + life - min(RENEW_BEFORE, life / 2)
+        if self._token is not None and not refresh and self._clock.monotonic() < self._renew_at:
             return self._token
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._renewed(refresh), name="atlas-token")
+            self._asking.add_done_callback(_looked_at)
+        # Whoever is cancelled leaves the others their answer.
+        return await asyncio.shield(self._asking)
 
-    def _fresh(self) -> bool:
-        return self._token is not None and self._clock.monotonic() < self._renew_at
+    async def _renewed(self, anew: bool) -> str:
+        asked = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._executor, self._acquire, anew)
+        token = self._checked(result)
+        life = float(result.get("expires_in") or 0)
+        self._renew_at = asked + life - min(RENEW_BEFORE, life / 2)
+        self._token = token
+        return token
 
     def _acquire(self, anew: bool) -> dict[str, Any]:
         """msal's result, in a thread. Raises GraphError."""
@@ -126,9 +127,9 @@ class MsalTokens:
             app = app or self._application()
             result: dict[str, Any] = app.acquire_token_for_client(scopes=[self._cloud.scope])
         except MsalServiceError as exc:
-            raise GraphError(
-                "Microsoft's login service is failing at the moment. Try again later.",
-                reason=ReasonCode.DEPENDENCY_UNREACHABLE,
+            code = code_of(self._http.said)
+            raise login_error(
+                code if is_known(code) else None, fallback=ReasonCode.DEPENDENCY_UNREACHABLE
             ) from exc
         except httpx.TimeoutException as exc:
             raise GraphError(
@@ -184,6 +185,12 @@ def claims(token: str) -> dict[str, Any]:
     return decoded
 
 
+def _looked_at(task: asyncio.Task[str]) -> None:
+    """An error is told to whoever waits; when nobody does any more, it need not be reported as lost."""
+    if not task.cancelled():
+        task.exception()
+
+
 def _for_msal(credential: Credential) -> Any:
     match credential:
         case Secret(value=value):
@@ -198,6 +205,8 @@ def _for_msal(credential: Credential) -> Any:
 def _asserted(assertion: Callable[[], str]) -> str:
     try:
         return assertion()
+    except GraphError:
+        raise
     except Exception as exc:
         raise GraphError(
             "The federated assertion could not be had. Check where the provider gets it from.",
@@ -222,19 +231,34 @@ class _LoginHttp:
     def __init__(self, http: httpx.Client, cloud: Cloud) -> None:
         self._http = http
         self._cloud = cloud
+        self.said: dict[str, Any] = {}
+        """What came last with a status of 500 or more: msal raises an exception without it."""
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
-        return self._http.get(self._real(url), params=params, headers=headers, timeout=LOGIN_TIMEOUT)
+        real = self._real(url)
+        return self._kept(self._http.get(real, params=params, headers=headers, timeout=LOGIN_TIMEOUT))
 
     def post(
-        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any
+        self,
+        url: str,
+        params: Any = None,
+        data: Mapping[str, Any] = MappingProxyType({}),
+        headers: Any = None,
+        **_: Any,
     ) -> httpx.Response:
-        return self._http.post(
-            self._real(url), params=params, data=data, headers=headers, timeout=LOGIN_TIMEOUT
+        # msal signs to bytes, which httpx would send as the text "b'...'".
+        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in data.items()}
+        return self._kept(
+            self._http.post(self._real(url), params=params, data=form, headers=headers, timeout=LOGIN_TIMEOUT)
         )
 
     def close(self) -> None:
         """Nothing: the client belongs to the caller."""
+
+    def _kept(self, response: httpx.Response) -> httpx.Response:
+        body = parse(response.content) if response.status_code >= 500 else None
+        self.said = body if isinstance(body, dict) else {}
+        return response
 
     def _real(self, url: str) -> str:
         return url.replace(self._cloud.authority, self._cloud.login_url, 1)

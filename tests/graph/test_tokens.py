@@ -7,8 +7,10 @@ import base64
 import datetime
 import json
 import secrets
+import threading
 
 import httpx
+import jwt as pyjwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -130,6 +132,20 @@ def test_each_code_of_the_login_service_has_its_reason(code, reason):
 
 
 @pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (90012, R.TIMEOUT),
+        (90055, R.THROTTLED),
+        (90033, R.DEPENDENCY_UNREACHABLE),
+        (1, R.DEPENDENCY_UNREACHABLE),
+    ],
+)
+def test_a_code_counts_under_a_server_error_as_well(code, reason):
+    """msal raises an exception then, and keeps what was said to itself."""
+    assert refused(source(Login(lambda form: refusing(code, status=503)))).reason_code is reason
+
+
+@pytest.mark.parametrize(
     ("login", "reason"),
     [
         pytest.param(
@@ -173,6 +189,35 @@ def test_callers_that_come_at_once_share_one_request():
         return await asyncio.gather(*(tokens.token() for _ in range(20)))
 
     assert len(set(asyncio.run(many()))) == len(login.forms) == 1
+
+
+def test_callers_that_come_at_once_share_a_refusal_and_the_next_asks_anew():
+    answers = [refusing(7000215), granted()]
+    login = Login(lambda form: answers[len(login.forms) - 1])
+    tokens = source(login)
+
+    async def many():
+        refused = await asyncio.gather(*(tokens.token() for _ in range(20)), return_exceptions=True)
+        return {error.detail for error in refused}, claims(await tokens.token())["tid"]
+
+    assert asyncio.run(many()) == ({"AADSTS7000215"}, TENANT)
+    assert len(login.forms) == 2
+
+
+def test_a_caller_that_is_cancelled_leaves_the_others_their_token():
+    held = threading.Event()
+    login = Login(lambda form: held.wait(10) and granted())
+    tokens = source(login)
+
+    async def two():
+        first, second = (asyncio.create_task(tokens.token()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        held.set()
+        return claims(await second)["tid"], first.cancelled()
+
+    assert asyncio.run(two()) == (TENANT, True)
+    assert len(login.forms) == 1
 
 
 def test_a_token_is_renewed_before_its_end_and_when_asked(time):
@@ -259,7 +304,9 @@ def test_a_certificate_and_a_federated_assertion_are_sent_as_assertions(certific
     asyncio.run(source(login, credential=certificate).token())
     asyncio.run(source(login, credential=Federated(assertion=lambda: "given")).token())
 
-    assert login.forms[0]["client_assertion"].count(".") == 2
+    key = x509.load_pem_x509_certificate(certificate.certificate.encode()).public_key()
+    signed = pyjwt.decode(login.forms[0]["client_assertion"], key, ["PS256"], {"verify_aud": False})
+    assert signed["iss"] == signed["sub"] == "client"
     assert login.forms[1]["client_assertion"] == "given"
     assert all("client_secret" not in form for form in login.forms)
 
