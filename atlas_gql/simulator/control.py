@@ -34,7 +34,8 @@ GET    /_simulator/faults          the rules in force; POST replaces them, DELET
 GET    /_simulator/habits          how the service behaves; POST replaces, DELETE restores the default
 GET    /_simulator/clock           the time; POST {now, advance: seconds, stopped}, DELETE restores it
 GET    /_simulator/approvals       requests for approval; POST {code, status} decides one
-POST   /_simulator/registration    {tenant, clientId, secret, secretExpired, roles}: the app in a tenant
+POST   /_simulator/registration    {tenant, clientId, secret, secretExpired, disabled, certificates (PEM),
+                                   roles}: the app in a tenant, or with `further` one more
 
 A fault is {tenant, method, path, query (regular expressions), family} - whom it hits - with
 {status, retryAfter, body: json|nested|html|empty|raw, content, code, message}, latencyMs, reset,
@@ -146,15 +147,23 @@ class Control:
         return await _taken(request, decide)
 
     async def registration(self, request: Request) -> Response:
-        """Give a tenant's app another secret or other roles; what is not named is as by default."""
+        """Give a tenant's app another secret or other roles; what is not named is as by default.
+
+        With `further`, the app is one more that the tenant knows.
+        """
 
         def register(document: Any) -> None:
             known: dict[str, tuple[type, ...]] = dict.fromkeys(("tenant", "clientId", "secret"), (str,))
-            given = _fields(document, {**known, "secretExpired": (bool,), "roles": (list,)})
+            known |= dict.fromkeys(("secretExpired", "disabled", "further"), (bool,))
+            given = _fields(document, {**known, "roles": (list,), "certificates": (list,)})
             tenant = self._state.find(given.pop("tenant", ""))
             if tenant is None:
                 raise HabitError("There is no such tenant.")
-            tenant.registration = registration_of(given)
+            registration = registration_of(given)
+            if given.get("further"):
+                tenant.further[registration.client_id.lower()] = registration
+            else:
+                tenant.registration = registration
 
         return await _taken(request, register)
 

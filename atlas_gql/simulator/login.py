@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import jwt
+from cryptography import x509
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +19,7 @@ from atlas_gql.simulator.calls import Answer, Call
 from atlas_gql.simulator.conditions import Conditions
 from atlas_gql.simulator.faults import Fault, fault_answer
 from atlas_gql.simulator.journal import Journal
-from atlas_gql.simulator.state import State, Tenant
+from atlas_gql.simulator.state import Registration, State, Tenant
 from atlas_gql.simulator.tokens import Tokens
 from atlas_gql.simulator.wire import drop, response
 
@@ -140,7 +141,8 @@ class Login:
         if form["grant_type"] != "client_credentials":
             raise TokenRefused(70003, "unsupported_grant_type", "The grant type is not supported.")
         audience = _audience(form["scope"], str(request.base_url).rstrip("/"))
-        if form["client_id"].lower() != tenant.registration.client_id.lower():
+        registration = tenant.registered(form["client_id"])
+        if registration is None:
             raise TokenRefused(
                 700016,
                 "unauthorized_client",
@@ -150,21 +152,26 @@ class Login:
         if fault is not None and fault.aadsts is not None:
             error, status, text = aadsts(fault.aadsts)
             raise TokenRefused(fault.aadsts, error, text, status)
-        self._check_credential(form, tenant, fault)
+        if registration.disabled:
+            raise TokenRefused(
+                7000112, "unauthorized_client", f"Application '{registration.client_id}' is disabled."
+            )
+        self._check_credential(form, registration, fault)
         if fault is not None and fault.tokenOf is not None:
             tenant = self._state.find(fault.tokenOf) or tenant
         return {
             "token_type": "Bearer",
             "expires_in": self._tokens.lifetime,
             "ext_expires_in": self._tokens.lifetime,
-            "access_token": self._tokens.mint(tenant, audience),
+            "access_token": self._tokens.mint(tenant, registration, audience),
         }
 
-    def _check_credential(self, form: dict[str, str], tenant: Tenant, fault: Fault | None) -> None:
-        """Check the secret, or the shape and time of an assertion. Raises TokenRefused."""
-        registration = tenant.registration
+    def _check_credential(
+        self, form: dict[str, str], registration: Registration, fault: Fault | None
+    ) -> None:
+        """Check the secret, or the shape, time and signature of an assertion. Raises TokenRefused."""
         if "client_assertion" in form:
-            self._check_assertion(form)
+            self._check_assertion(form, registration)
         elif not form.get("client_secret"):
             raise TokenRefused(
                 7000218,
@@ -190,8 +197,8 @@ class Login:
                 401,
             )
 
-    def _check_assertion(self, form: dict[str, str]) -> None:
-        """Accept any JWT within its time: no certificate is registered to check its signature with."""
+    def _check_assertion(self, form: dict[str, str], registration: Registration) -> None:
+        """Accept any JWT within its time that an uploaded certificate signed, where there are some."""
         if form.get("client_assertion_type") != ASSERTION_TYPE:
             raise TokenRefused(900144, "invalid_request", "The client_assertion_type is missing or unknown.")
         try:
@@ -202,6 +209,9 @@ class Login:
             raise TokenRefused(
                 700024, "invalid_client", "Client assertion is not within its valid time range.", 401
             )
+        certificates = registration.certificates
+        if certificates is not None and not any(_signed(form, known) for known in certificates):
+            raise TokenRefused(700027, "invalid_client", "Client assertion failed signature validation.", 401)
 
     def _as_call(self, request: Request, correlation: str) -> Call:
         return Call(
@@ -226,6 +236,21 @@ class Login:
             "correlation_id": correlation,
             "error_uri": f"{HOST}/error?code={refused.code}",
         }
+
+
+def _signed(form: dict[str, str], certificate: str) -> bool:
+    """Whether a certificate's key signed the assertion."""
+    key: Any = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    try:
+        jwt.decode(
+            form["client_assertion"],
+            key,
+            algorithms=["PS256", "RS256"],
+            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        return False
+    return True
 
 
 def _audience(scope: str, own: str) -> str:

@@ -25,18 +25,24 @@ ORGANIZATION_FILE = "organization.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """The app registration that may take tokens for a tenant, and what was consented to."""
+    """An app registration that may take tokens for a tenant, and what was consented to."""
 
     client_id: str = CLIENT_ID
     secret: str = field(default=CLIENT_SECRET, repr=False)
     secret_expired: bool = False
+    disabled: bool = False
+    certificates: tuple[str, ...] | None = None
+    """Uploaded certificates, PEM: one of them must have signed an assertion. None: any will do."""
     roles: frozenset[str] = ALL_ROLES
 
 
 def registration_of(given: Mapping[str, Any]) -> Registration:
-    """The registration in JSON: clientId, secret, secretExpired, roles."""
-    names = {"clientId": "client_id", "secret": "secret", "secretExpired": "secret_expired"}
-    fields = {names[name]: value for name, value in given.items() if name in names}
+    """The registration in JSON: clientId, secret, secretExpired, disabled, certificates, roles."""
+    names = {"clientId": "client_id", "secretExpired": "secret_expired"}
+    known = ("clientId", "secret", "secretExpired", "disabled")
+    fields = {names.get(name, name): value for name, value in given.items() if name in known}
+    if "certificates" in given:
+        fields["certificates"] = tuple(map(str, given["certificates"]))
     if "roles" in given:
         fields["roles"] = frozenset(map(str, given["roles"]))
     return Registration(**fields)
@@ -156,11 +162,19 @@ class Tenant:
     others: dict[str, Any] = field(default_factory=dict)
     """Files that the simulator does not serve, as they were loaded."""
     registration: Registration = field(default_factory=Registration)
+    further: dict[str, Registration] = field(default_factory=dict)
+    """Other applications that the tenant knows, by client id in lower case."""
     approvals: dict[str, Approval] = field(default_factory=dict)
     """Requests for a second administrator's approval, by their code."""
 
     def policies_of(self, kind: Kind) -> Collection[Policy]:
         return self.policies.get(kind.path) or Collection()
+
+    def registered(self, client_id: str) -> Registration | None:
+        """The application with this client id."""
+        wanted = client_id.lower()
+        own = self.registration
+        return own if wanted == own.client_id.lower() else self.further.get(wanted)
 
     @property
     def described(self) -> Document:
@@ -204,8 +218,8 @@ class State:
         return {tenant.id: tenant.export() for tenant in self.tenants.values()}
 
     def replace(self, tenant: Tenant) -> None:
-        """Put a tenant in place of the one of its id, whose app registration stays."""
+        """Put a tenant in place of the one of its id, whose app registrations stay."""
         old = self.tenants.get(tenant.id)
         if old is not None:
-            tenant.registration = old.registration
+            tenant.registration, tenant.further = old.registration, old.further
         self.tenants[tenant.id] = tenant

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from atlas_gql.simulator.errors import Refused
-from atlas_gql.simulator.state import State, Tenant
+from atlas_gql.simulator.state import Registration, State, Tenant
 
 LIFETIME = 3599
 _CHALLENGE = (
@@ -36,15 +36,15 @@ class Tokens:
         self._clock = clock
         self.lifetime = lifetime
 
-    def mint(self, tenant: Tenant, audience: str) -> str:
+    def mint(self, tenant: Tenant, registration: Registration, audience: str) -> str:
         now = int(self._clock())
         claims = {
             "aud": audience,
             "iss": f"https://sts.windows.net/{tenant.id}/",
             "tid": tenant.id,
-            "appid": tenant.registration.client_id,
+            "appid": registration.client_id,
             "idtyp": "app",
-            "roles": sorted(tenant.registration.roles),
+            "roles": sorted(registration.roles),
             "iat": now,
             "nbf": now,
             "exp": now + self.lifetime,

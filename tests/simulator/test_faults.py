@@ -15,6 +15,7 @@ from atlas_gql.simulator.conditions import Conditions
 from atlas_gql.simulator.faults import Faults
 from atlas_gql.simulator.graph import Graph, Outcome
 from atlas_gql.simulator.journal import Journal
+from atlas_gql.simulator.state import Registration
 from atlas_gql.simulator.tokens import Tokens
 
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
@@ -166,7 +167,7 @@ def outcome(rules: list[dict], method: str, path: str, body: object = None) -> O
     state, tokens = demo_state(), Tokens(time.time)
     conditions = Conditions(faults=Faults(parse_faults(rules), 0))
     graph = Graph(state=state, tokens=tokens, conditions=conditions, journal=Journal(), seed=0)
-    token = tokens.mint(state.tenants[DEMO_TENANT.id], "https://graph.microsoft.com")
+    token = tokens.mint(state.tenants[DEMO_TENANT.id], Registration(), "https://graph.microsoft.com")
     call = Call(
         method=method,
         path=path,

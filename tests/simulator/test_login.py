@@ -9,6 +9,7 @@ import httpx
 import jwt
 import msal
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from atlas_gql.simulator import (
     CLIENT_ID,
@@ -20,6 +21,7 @@ from atlas_gql.simulator import (
     demo_state,
 )
 from atlas_gql.simulator.aadsts import AADSTS, aadsts
+from support.certificates import certificate_of
 
 TENANT = DEMO_TENANT.id
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -235,3 +237,28 @@ def test_msal_takes_a_token_per_tenant(control):
         token = app.acquire_token_for_client(["https://graph.microsoft.com/.default"])["access_token"]
         tenants[tenant] = jwt.decode(token, options={"verify_signature": False})["tid"]
     assert tenants == {tenant: tenant for tenant in tenants}
+
+
+def test_an_application_can_be_disabled_and_a_tenant_can_know_several(control, take_token):
+    further = {"tenant": TENANT, "clientId": "OTHER", "secret": "-".join("os"), "further": True}
+    control.post("/_simulator/registration", json=further).raise_for_status()
+    control.post("/_simulator/registration", json={"tenant": TENANT, "disabled": True}).raise_for_status()
+    assert take_token(control, TENANT).json()["error_codes"] == [7000112]
+    token = take_token(control, TENANT, client_id="other", client_secret="-".join("os")).json()[
+        "access_token"
+    ]
+    assert jwt.decode(token, options={"verify_signature": False})["appid"] == "OTHER"
+
+
+def test_an_uploaded_certificate_must_have_signed_the_assertion(control, take_token):
+    keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
+    uploaded = {"tenant": TENANT, "certificates": [certificate_of(keys[0])]}
+    control.post("/_simulator/registration", json=uploaded).raise_for_status()
+    form = {"client_secret": "", "client_assertion_type": ASSERTION_TYPE}
+    claims = {"exp": int(time.time()) + 60}
+    answers = [
+        take_token(control, TENANT, **form, client_assertion=jwt.encode(claims, key, algorithm="PS256"))
+        for key in keys
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert answers[1].json()["error_codes"] == [700027]

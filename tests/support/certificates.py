@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 ENDS = datetime(2099, 1, 31, tzinfo=UTC)
 
@@ -38,3 +39,12 @@ def certificate_of(key: Any, *, ends: datetime = ENDS) -> str:
         .public_bytes(Encoding.PEM)
         .decode()
     )
+
+
+def pfx(key: Any, passphrase: str | None = None, *, rounds: int = 2048, alone: bool = False) -> bytes:
+    """A key and its self-signed certificate as PFX; `alone`: without the key."""
+    hidden: Any = NoEncryption()
+    if passphrase:
+        hidden = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds).build(passphrase.encode())
+    certificate = x509.load_pem_x509_certificate(certificate_of(key).encode())
+    return serialize_key_and_certificates(b"atlas", None if alone else key, certificate, None, hidden)
