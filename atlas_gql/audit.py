@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,19 @@ class By:
 
 COMMAND = By(kind="command", name="atlas command line")
 """Whoever may run `atlas` on a machine of the installation."""
+
+
+def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs, as details tell it: by name, `{"old": ..., "new": ...}`."""
+    return {
+        name: {"old": _shown(old[name]), "new": _shown(value)}
+        for name, value in new.items()
+        if old[name] != value
+    }
+
+
+def _shown(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 async def record(

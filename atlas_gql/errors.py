@@ -14,6 +14,7 @@
     │   ├── RunFinished
     │   ├── RunNotFinished
     │   ├── NothingToRetry
+    │   ├── CredentialInUse
     │   └── ...                operations add their own
     ├── OperationFailure       why a run, or one item of it, failed
     │   └── GraphError         said by, or on the way to, Microsoft
@@ -147,6 +148,16 @@ class NothingToRetry(DomainError):
     """The run left nothing that a retry could do."""
 
     code = "NOTHING_TO_RETRY"
+
+
+class CredentialInUse(DomainError):
+    """Providers use the credential."""
+
+    code = "CREDENTIAL_IN_USE"
+
+    def __init__(self, providers: int) -> None:
+        users = "a provider uses" if providers == 1 else f"{providers} providers use"
+        super().__init__(f"The credential cannot be deleted: {users} it. Give them another one first.")
 
 
 class OperationFailure(AtlasError):

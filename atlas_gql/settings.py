@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         description="Base64 of 32 random bytes; seals credentials and signs messages. Several, separated by"
         " commas: the first seals, all open. Generated beside the embedded server when absent.",
     )
+    assertion_dir: Path | None = Field(
+        default=None,
+        description="Folder of the assertions of federated credentials, in a folder for each workspace,"
+        " named by its id. Workers read them.",
+    )
     host: str = Field(default="127.0.0.1", description="Where the API listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="The API's port; 0 lets the system choose.")
     load_plugins: str | None = Field(
@@ -76,7 +81,14 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "database_url", "database_admin_url", "secret_key", "simulator_url", "host", "data_dir", mode="wrap"
+        "database_url",
+        "database_admin_url",
+        "secret_key",
+        "simulator_url",
+        "assertion_dir",
+        "host",
+        "data_dir",
+        mode="wrap",
     )
     @classmethod
     def _absent_when_empty(cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:

@@ -75,7 +75,11 @@ class Worker:
         self.database = Database(database_url, max_connections=threads * 3 + 4)
         self.meter = Meter()
         self._clients = Clients(
-            self.database, sealer, simulator_url=settings.simulator_url, observer=self.meter
+            self.database,
+            sealer,
+            simulator_url=settings.simulator_url,
+            assertion_dir=settings.assertion_dir,
+            observer=self.meter,
         )
         self._heartbeat = Heartbeat(database_url, lease=lease)
         self._executor = ThreadPoolExecutor(threads * 2, thread_name_prefix=BLOCKING)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, Text, Uuid, and_, bindparam, case, cast, func, null, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql import audit
 from atlas_gql.access.capabilities import Role
 from atlas_gql.audit import By
-from atlas_gql.db.database import Transaction
+from atlas_gql.db.database import Row, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import existing
 from atlas_gql.db.statements import adding
@@ -31,6 +32,34 @@ _GRANT = adding(tenant_grants, "tenant_id", "workspace_id", "user_id", "role").o
 )
 _ROLE = select(memberships.c.role).where(
     memberships.c.workspace_id == bindparam("of_workspace"), memberships.c.user_id == bindparam("of_user")
+)
+_USERS = select(users).order_by(users.c.name)
+# A member of some tenants has a line for each of the roles granted there.
+_GRANTED = and_(
+    tenant_grants.c.workspace_id == memberships.c.workspace_id,
+    tenant_grants.c.user_id == memberships.c.user_id,
+)
+_EACH_ROLE = func.coalesce(tenant_grants.c.role, memberships.c.role)
+_MEMBERS = (
+    select(
+        users.c.name,
+        users.c.id.label("user_id"),
+        _EACH_ROLE.label("role"),
+        case(
+            (memberships.c.role != MEMBER, cast(null(), ARRAY(Text))),
+            else_=func.array_remove(
+                func.array_agg(aggregate_order_by(tenants.c.name, tenants.c.name, tenants.c.id)), None
+            ),
+        ).label("tenants"),
+    )
+    .select_from(
+        memberships.join(users)
+        .outerjoin(tenant_grants, _GRANTED)
+        .outerjoin(tenants, tenants.c.id == tenant_grants.c.tenant_id)
+    )
+    .where(memberships.c.workspace_id == bindparam("of_workspace", type_=Uuid))
+    .group_by(users.c.name, users.c.id, memberships.c.role, tenant_grants.c.role)
+    .order_by(users.c.name, _EACH_ROLE)
 )
 
 
@@ -101,3 +130,16 @@ async def _grant(tx: Transaction, *, workspace_id: UUID, tenant_id: UUID, user_i
     )
     if not added:
         raise ValidationError(f"The user has a role for the tenant {tenant.name} already.", field="tenants")
+
+
+async def all_users(tx: Transaction) -> list[Row]:
+    """Every user, by name."""
+    return await tx.fetch(_USERS)
+
+
+async def members_of(tx: Transaction, workspace_id: UUID) -> list[Row]:
+    """The members of a workspace by name: a row for each role, with the names of the `tenants` it reaches.
+
+    `tenants` is None where that is all of them.
+    """
+    return await tx.fetch(_MEMBERS, of_workspace=workspace_id)

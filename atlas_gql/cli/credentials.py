@@ -1,92 +1,79 @@
-"""`atlas credential`. A secret comes from the environment, standard input or a prompt, never an argument."""
+"""`atlas credential`."""
 
 from __future__ import annotations
 
-import os
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from atlas_gql.audit import COMMAND
-from atlas_gql.cli.output import AsJson, tell
+from atlas_gql.cli.materials import (
+    AssertionFile,
+    CertificateFile,
+    Expires,
+    FromEnv,
+    FromStdin,
+    Given,
+    KeyFile,
+    OfKind,
+    PfxFile,
+    instant_of,
+)
+from atlas_gql.cli.output import AsJson, show, tell
 from atlas_gql.cli.references import find
 from atlas_gql.cli.session import in_transaction
-from atlas_gql.db.database import Transaction
-from atlas_gql.db.tables import workspaces
-from atlas_gql.errors import ValidationError
-from atlas_gql.providers import material
-from atlas_gql.providers.credentials import create_credential
+from atlas_gql.db.database import Row, Transaction
+from atlas_gql.db.tables import credentials, workspaces
+from atlas_gql.providers import credentials as service
 from atlas_gql.providers.keys import sealer_of
-from atlas_gql.providers.material import Kind, Material
+from atlas_gql.providers.material import CredentialKind
 from atlas_gql.settings import load_settings
 
 app = typer.Typer(
     name="credential", help="What Atlas proves its identity to Microsoft with.", no_args_is_help=True
 )
 
+Named = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential, by name or id.")]
+OfWorkspace = Annotated[str, typer.Option("--workspace", help="The workspace that owns it, by name or id.")]
+
 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Its name, unique in the workspace.")],
-    workspace: Annotated[str, typer.Option(help="The workspace that owns it, by name or id.")],
-    kind: Annotated[
-        Kind, typer.Option(help="A client secret, or a certificate with its private key.")
-    ] = Kind.SECRET,
-    from_env: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VAR",
-            help="Read the secret (or the private key's passphrase) from this environment variable.",
-            show_default=False,
-        ),
-    ] = None,
-    from_stdin: Annotated[
-        bool, typer.Option("--from-stdin", help="Read it from standard input; else you are asked.")
-    ] = False,
-    certificate: Annotated[
-        Path | None, typer.Option(help="The certificate, a PEM file.", show_default=False)
-    ] = None,
-    private_key: Annotated[
-        Path | None, typer.Option(help="Its private key, a PEM file.", show_default=False)
-    ] = None,
-    expires: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            help="When it ends; a certificate tells that itself.",
-            show_default=False,
-        ),
-    ] = None,
+    workspace: OfWorkspace,
+    kind: OfKind = CredentialKind.SECRET,
+    from_env: FromEnv = None,
+    from_stdin: FromStdin = False,
+    certificate: CertificateFile = None,
+    private_key: KeyFile = None,
+    pfx: PfxFile = None,
+    assertion_file: AssertionFile = None,
+    expires: Expires = None,
     as_json: AsJson = False,
 ) -> None:
     """Seal a secret or a certificate for a workspace. It may serve many providers."""
-    if from_env and from_stdin:
-        raise typer.BadParameter("--from-env and --from-stdin exclude each other.")
-    if kind is Kind.SECRET and (certificate or private_key):
-        raise typer.BadParameter("--certificate and --private-key need --kind certificate.")
-    if kind is Kind.CERTIFICATE and not (certificate and private_key):
-        raise typer.BadParameter("--kind certificate needs --certificate and --private-key.")
-    settings = load_settings()
-    sealer = sealer_of(settings)
-    proof = (
-        _certificate(certificate, private_key, from_env, from_stdin)
-        if certificate and private_key
-        else material.secret(_read("Secret", from_env, from_stdin))
+    given = Given(
+        kind=kind,
+        from_env=from_env,
+        from_stdin=from_stdin,
+        certificate=certificate,
+        private_key=private_key,
+        pfx=pfx,
+        assertion_file=assertion_file,
     )
+    settings = load_settings()
+    sealer, material = sealer_of(settings), given.material()
 
     async def work(tx: Transaction) -> dict[str, Any]:
         of = await find(tx, workspaces, workspace, option="workspace")
-        made = await create_credential(
+        made = await service.create_credential(
             tx,
             COMMAND,
             sealer,
             workspace_id=of.id,
             name=name,
-            material=proof,
-            expires_at=expires.replace(tzinfo=UTC) if expires else None,
+            material=material,
+            expires_at=instant_of(expires),
         )
         return {"id": made, "name": name, "kind": kind}
 
@@ -94,33 +81,107 @@ def create(
     tell(f"Made the credential {name} ({made['id']}).", made, as_json=as_json)
 
 
-def _certificate(certificate: Path, private_key: Path, from_env: str | None, from_stdin: bool) -> Material:
-    key = _text(private_key, "privateKey")
-    encrypted = material.is_encrypted(key)
-    return material.certificate(
-        _text(certificate, "certificate"),
-        key,
-        passphrase=_read("Passphrase", from_env, from_stdin) if encrypted else None,
+@app.command()
+def rotate(
+    credential: Named,
+    workspace: OfWorkspace,
+    kind: OfKind = CredentialKind.SECRET,
+    from_env: FromEnv = None,
+    from_stdin: FromStdin = False,
+    certificate: CertificateFile = None,
+    private_key: KeyFile = None,
+    pfx: PfxFile = None,
+    assertion_file: AssertionFile = None,
+    expires: Expires = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a new secret or certificate in a credential's place. Every provider that uses it follows."""
+    given = Given(
+        kind=kind,
+        from_env=from_env,
+        from_stdin=from_stdin,
+        certificate=certificate,
+        private_key=private_key,
+        pfx=pfx,
+        assertion_file=assertion_file,
+    )
+    settings = load_settings()
+    sealer, material = sealer_of(settings), given.material()
+
+    async def work(tx: Transaction) -> dict[str, Any]:
+        of = await _credential(tx, credential, workspace)
+        await service.rotate_credential(
+            tx,
+            COMMAND,
+            sealer,
+            credential_id=of.id,
+            material=material,
+            expires_at=instant_of(expires),
+        )
+        return {"id": of.id, "name": of.name, "kind": kind}
+
+    done = in_transaction(work, settings)
+    tell(
+        f"Rotated the credential {done['name']}. Runs that begin from now on use the new {kind}.",
+        done,
+        as_json=as_json,
     )
 
 
-def _read(what: str, from_env: str | None, from_stdin: bool) -> str:
-    if from_env:
-        value = os.environ.get(from_env)
-        if not value:
-            raise ValidationError("The environment variable is not set, or empty.", field="fromEnv")
-        return value
-    if from_stdin:
-        return sys.stdin.read().strip()
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("There is no terminal to ask on: use --from-env or --from-stdin.")
-    return str(typer.prompt(what, hide_input=True, err=True))
+@app.command()
+def rename(
+    credential: Named,
+    new_name: Annotated[str, typer.Argument(help="Its new name, unique in the workspace.")],
+    workspace: OfWorkspace,
+    as_json: AsJson = False,
+) -> None:
+    """Give a credential another name; the providers that use it go on."""
+
+    async def work(tx: Transaction) -> dict[str, Any]:
+        of = await _credential(tx, credential, workspace)
+        changed = await service.rename_credential(tx, COMMAND, credential_id=of.id, name=new_name)
+        return {"id": of.id, "name": new_name, "changed": changed}
+
+    done = in_transaction(work)
+    tell(f"The credential is called {new_name}.", done, as_json=as_json)
 
 
-def _text(path: Path, field: str) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except OSError as exc:
-        raise ValidationError(f"{path} cannot be read: {exc.strerror}.", field=field) from exc
-    except UnicodeDecodeError as exc:
-        raise ValidationError(f"{path} is not in PEM form.", field=field) from exc
+@app.command()
+def delete(credential: Named, workspace: OfWorkspace, as_json: AsJson = False) -> None:
+    """Forget a credential that no provider uses any more."""
+
+    async def work(tx: Transaction) -> dict[str, Any]:
+        of = await _credential(tx, credential, workspace)
+        await service.delete_credential(tx, COMMAND, credential_id=of.id)
+        return {"id": of.id, "name": of.name}
+
+    done = in_transaction(work)
+    tell(f"Deleted the credential {done['name']}.", done, as_json=as_json)
+
+
+@app.command("list")
+def list_(workspace: OfWorkspace, as_json: AsJson = False) -> None:
+    """List a workspace's credentials, by name; not what is sealed in them."""
+
+    async def work(tx: Transaction) -> list[Row]:
+        of = await find(tx, workspaces, workspace, option="workspace")
+        return await service.credentials_of(tx, of.id)
+
+    show(
+        (row._asdict() for row in in_transaction(work)),
+        {
+            "name": "Name",
+            "id": "Id",
+            "kind": "Kind",
+            "expires_at": "Ends (UTC)",
+            "rotated_at": "Rotated (UTC)",
+            "providers": "Providers",
+        },
+        empty=f"{workspace} has no credential: `atlas credential create` makes one.",
+        as_json=as_json,
+    )
+
+
+async def _credential(tx: Transaction, credential: str, workspace: str) -> Row:
+    of = await find(tx, workspaces, workspace, option="workspace")
+    return await find(tx, credentials, credential, option="credential", workspace_id=of.id)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from atlas_gql.access.capabilities import Role
-from atlas_gql.access.members import add_member
+from atlas_gql.access.members import add_member, members_of
 from atlas_gql.audit import COMMAND
-from atlas_gql.cli.output import AsJson, tell
+from atlas_gql.cli.output import AsJson, show, tell
 from atlas_gql.cli.references import find
 from atlas_gql.cli.session import in_transaction
-from atlas_gql.db.database import Transaction
+from atlas_gql.db.database import Row, Transaction
 from atlas_gql.db.tables import tenants, users, workspaces
 
 app = typer.Typer(name="membership", help="Who may do what in a workspace.", no_args_is_help=True)
@@ -50,3 +50,22 @@ def create(
 
     made = in_transaction(work)
     tell(f"{user} is {role} in the workspace {workspace}.", made, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    workspace: Annotated[str, typer.Option(help="The workspace, by name or id.")],
+    as_json: AsJson = False,
+) -> None:
+    """List a workspace's members by name: one line for each role, with the tenants that it reaches."""
+
+    async def work(tx: Transaction) -> list[Row]:
+        of = await find(tx, workspaces, workspace, option="workspace")
+        return await members_of(tx, of.id)
+
+    show(
+        (row._asdict() for row in in_transaction(work)),
+        {"name": "User", "user_id": "User id", "role": "Role", "tenants": "Tenants"},
+        empty=f"{workspace} has no member yet: `atlas membership create` makes one.",
+        as_json=as_json,
+    )

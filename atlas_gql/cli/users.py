@@ -7,11 +7,11 @@ from uuid import UUID
 
 import typer
 
-from atlas_gql.access.members import create_user
+from atlas_gql.access.members import all_users, create_user
 from atlas_gql.audit import COMMAND
-from atlas_gql.cli.output import AsJson, tell
+from atlas_gql.cli.output import AsJson, show, tell
 from atlas_gql.cli.session import in_transaction
-from atlas_gql.db.database import Transaction
+from atlas_gql.db.database import Row, Transaction
 
 app = typer.Typer(name="user", help="The people and programs that use Atlas.", no_args_is_help=True)
 
@@ -29,3 +29,24 @@ def create(
 
     made = in_transaction(work)
     tell(f"Made the user {name} ({made}).", {"id": made, "name": name}, as_json=as_json)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List all users, by name."""
+
+    async def work(tx: Transaction) -> list[Row]:
+        return await all_users(tx)
+
+    show(
+        (row._asdict() for row in in_transaction(work)),
+        {
+            "name": "Name",
+            "id": "Id",
+            "email": "Mail",
+            "created_at": "Made (UTC)",
+            "disabled_at": "Disabled (UTC)",
+        },
+        empty="There is no user yet: `atlas user create NAME` makes one.",
+        as_json=as_json,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -29,22 +29,25 @@ VERSION = 1
 
 
 class SignedJson(Serializer):  # type: ignore[misc] # Huey ships no types
-    """Messages as `<hex HMAC-SHA256>.<json>`; anything else is refused before it is looked at."""
+    """Messages as `<hex HMAC-SHA256>.<json>`; anything else is refused before it is looked at.
 
-    def __init__(self, key: bytes) -> None:
+    The first key signs, and all of them are accepted.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
         super().__init__()
-        self._key = key
+        self._keys = keys
 
     def serialize(self, data: Any) -> bytes:
         if not isinstance(data, Message):
             # Results are off; Huey stores nothing else.
             return orjson.dumps(None)
         body = orjson.dumps({"v": VERSION, "id": data.id, "task": data.name, "run": data.kwargs["run_id"]})
-        return self._sign(body) + b"." + body
+        return _signature(self._keys[0], body) + b"." + body
 
     def deserialize(self, data: bytes) -> Any:
         signature, _, body = bytes(data).partition(b".")
-        if not hmac.compare_digest(signature, self._sign(body)):
+        if not any(hmac.compare_digest(signature, _signature(key, body)) for key in self._keys):
             raise ValueError("a queue message that this installation did not sign")
         content = orjson.loads(body)
         if content.get("v") != VERSION:
@@ -54,17 +57,20 @@ class SignedJson(Serializer):  # type: ignore[misc] # Huey ships no types
             kwargs={"run_id": content["run"]},
         )  # fmt: skip
 
-    def _sign(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, hashlib.sha256).hexdigest().encode()
+
+def _signature(key: bytes, body: bytes) -> bytes:
+    return hmac.new(key, body, hashlib.sha256).hexdigest().encode()
 
 
 class Queue:
     """One Huey task per operation, and a bell to ring for a run."""
 
     def __init__(
-        self, url: str, key: bytes, operation_types: Iterable[str], carry: Callable[[str], None]
+        self, url: str, keys: Sequence[bytes], operation_types: Iterable[str], carry: Callable[[str], None]
     ) -> None:
-        """`carry` is called with a run's id on a worker's thread; web processes never come to call it."""
+        """`keys` are those of `SignedJson`. `carry` is called with a run's id on a worker's thread; web
+        processes never come to call it.
+        """
         self._url = url
         self._connections: list[psycopg.Connection[Any]] = []
         self.huey: Huey = PostgresHuey(
@@ -72,7 +78,7 @@ class Queue:
             connection=self._connect,
             create_tables=False,
             results=False,
-            serializer=SignedJson(key),
+            serializer=SignedJson(keys),
             store_none=False,
         )
         self._carry = carry

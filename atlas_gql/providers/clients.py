@@ -1,30 +1,31 @@
-"""Graph clients per tenant, made from the tenant's provider and kept for the life of the process.
+"""Graph clients per tenant, made from the tenant's provider and kept while they are asked for.
 
-One HTTP pool, one pacer and one token cache per provider serve all runs of the process.
+One HTTP pool, one pacer and one token cache per provider serve all runs of the process. The provider is
+read whenever a run wants its client: a client whose provider or credential has changed since is replaced,
+so that a rotation takes effect in every worker with the next run.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
-import httpx
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import Boolean, bindparam, case, func, select
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ENGINE, Database, Row
 from atlas_gql.db.tables import credentials, providers, tenants
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.graph import (
     CLOUDS,
     GLOBAL,
-    TIMEOUT,
     Certificate,
+    Clock,
     Cloud,
     Credential,
+    Federated,
     GraphClient,
     MicrosoftGraphClient,
     MsalTokens,
@@ -34,39 +35,66 @@ from atlas_gql.graph import (
     Patience,
     Secret,
 )
+from atlas_gql.providers.assertions import assertion_in
+from atlas_gql.providers.material import CredentialKind
+from atlas_gql.providers.roads import Road, Roads
 from atlas_gql.providers.sealing import Sealed, Sealer
 
 NO_PROVIDER = "This tenant has no provider: add one before Atlas can reach it."
 NO_SIMULATOR = "The provider points to the simulator, and ATLAS_SIMULATOR_URL is not set."
 WRITES_OFF = "Writes are not enabled for this tenant's provider."
+CANNOT_OPEN = "The provider's credential cannot be opened with the configured keys."
 PATIENCE = Patience(total=60)
 """How long a call may wait in a worker's slot; for a longer pause its run goes back to the queue."""
-CANNOT_OPEN = "The provider's credential cannot be opened with the configured keys."
+KEPT = 3600.0
+"""Seconds for which a client is kept that no run asks for: by then its token has ended as well."""
 
-_writing = credentials.alias("writing")
+# The credential for what the run does: the write credential where there is one and the run writes.
+_STRONGER = bindparam("writing", type_=Boolean) & providers.c.write_credential_id.is_not(None)
 _PROVIDER = (
     select(
-        providers.c.id,
+        providers.c.workspace_id,
         providers.c.cloud,
-        providers.c.client_id,
         providers.c.writes_enabled,
         tenants.c.entra_tenant_id,
+        _STRONGER.label("stronger"),
+        case(
+            (_STRONGER, func.coalesce(providers.c.write_client_id, providers.c.client_id)),
+            else_=providers.c.client_id,
+        ).label("client_id"),
         credentials.c.id.label("credential_id"),
         credentials.c.kind,
         credentials.c.sealed,
         credentials.c.key_id,
-        _writing.c.id.label("write_credential_id"),
-        _writing.c.kind.label("write_kind"),
-        _writing.c.sealed.label("write_sealed"),
-        _writing.c.key_id.label("write_key_id"),
     )
     .select_from(
-        providers.join(tenants, tenants.c.id == providers.c.tenant_id)
-        .join(credentials, credentials.c.id == providers.c.credential_id)
-        .outerjoin(_writing, _writing.c.id == providers.c.write_credential_id)
+        providers.join(tenants, tenants.c.id == providers.c.tenant_id).join(
+            credentials,
+            credentials.c.id
+            == case((_STRONGER, providers.c.write_credential_id), else_=providers.c.credential_id),
+        )
     )
     .where(providers.c.tenant_id == bindparam("tenant_id"))
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recipe:
+    """All that a client is made of: while it stays the same, so does the client."""
+
+    workspace_id: UUID
+    cloud: str
+    tenant: str
+    client_id: str
+    kind: str
+    material: str = field(repr=False)
+
+
+@dataclass(kw_only=True)
+class _Kept:
+    recipe: _Recipe
+    client: GraphClient
+    asked_at: float
 
 
 class Clients:
@@ -78,23 +106,26 @@ class Clients:
         sealer: Sealer,
         *,
         simulator_url: str | None,
+        assertion_dir: Path | None = None,
         observer: Observer | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """Raises ConfigurationError when the environment's proxies cannot be used."""
         self._database = database
         self._sealer = sealer
         self._simulator_url = simulator_url
+        self._assertion_dir = assertion_dir
         self._observer = observer
-        self._http = httpx.AsyncClient(
-            timeout=TIMEOUT, limits=httpx.Limits(max_connections=64, max_keepalive_connections=32)
-        )
-        self._login = httpx.Client(timeout=30)
+        self._clock = clock or Clock()
+        self._roads = Roads()
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="atlas-login")
         self._pacer = Pacer()
-        self._clients: dict[tuple[Any, ...], GraphClient] = {}
+        self._kept: dict[tuple[UUID, bool], _Kept] = {}
 
     async def client(self, tenant_id: UUID, *, writing: bool = False) -> GraphClient:
         """The tenant's client; a NullGraphClient that tells why when there is none to be had."""
-        row = await self._database.scope(ENGINE).one(_PROVIDER, tenant_id=tenant_id)
+        row = await self._database.scope(ENGINE).one(_PROVIDER, tenant_id=tenant_id, writing=writing)
+        self._forget_idle()
         if row is None:
             return NullGraphClient(NO_PROVIDER)
         if writing and not row.writes_enabled:
@@ -102,55 +133,75 @@ class Clients:
         cloud = self._cloud(row.cloud)
         if cloud is None:
             return NullGraphClient(NO_SIMULATOR)
-        stronger = writing and row.write_credential_id is not None
-        credential_id = row.write_credential_id if stronger else row.credential_id
-        sealed = Sealed(row.write_sealed, row.write_key_id) if stronger else Sealed(row.sealed, row.key_id)
-        key = (row.id, row.cloud, row.client_id, credential_id, sealed.data, row.entra_tenant_id)
-        if key not in self._clients:
-            try:
-                secret = self._sealer.open(sealed, row=credential_id)
-            except ConfigurationError:
-                return NullGraphClient(CANNOT_OPEN)
-            kind = row.write_kind if stronger else row.kind
-            self._clients[key] = self._make(row, cloud, open_credential(kind, secret))
-        return self._clients[key]
+        try:
+            recipe = self._recipe(row)
+        except ConfigurationError:
+            return NullGraphClient(CANNOT_OPEN)
+        key, now = (tenant_id, row.stronger), self._clock.monotonic()
+        kept = self._kept.get(key)
+        if kept is None or kept.recipe != recipe:
+            kept = self._kept[key] = _Kept(recipe=recipe, client=self._make(recipe, cloud), asked_at=now)
+        kept.asked_at = now
+        return kept.client
+
+    def _forget_idle(self) -> None:
+        """Let go of clients, and of the secrets in them, that no run has asked for lately."""
+        oldest = self._clock.monotonic() - KEPT
+        self._kept = {key: kept for key, kept in self._kept.items() if kept.asked_at > oldest}
 
     def _cloud(self, name: str) -> Cloud | None:
         if name == "simulator":
             return GLOBAL.at(self._simulator_url) if self._simulator_url else None
         return CLOUDS[name.upper()]
 
-    def _make(self, row: Any, cloud: Cloud, credential: Credential) -> GraphClient:
-        tenant = str(row.entra_tenant_id)
+    def _recipe(self, row: Row) -> _Recipe:
+        """Raises ConfigurationError when no key opens the credential."""
+        return _Recipe(
+            workspace_id=row.workspace_id,
+            cloud=row.cloud,
+            tenant=str(row.entra_tenant_id),
+            client_id=row.client_id,
+            kind=row.kind,
+            material=self._sealer.open(Sealed(row.sealed, row.key_id), row=row.credential_id),
+        )
+
+    def _make(self, recipe: _Recipe, cloud: Cloud) -> GraphClient:
+        road: Road = self._roads.simulator if recipe.cloud == "simulator" else self._roads.microsoft
         return MicrosoftGraphClient(
             base_url=cloud.graph_url,
             tokens=MsalTokens(
                 cloud=cloud,
-                tenant_id=tenant,
-                client_id=row.client_id,
-                credential=credential,
-                http=self._login,
+                tenant_id=recipe.tenant,
+                client_id=recipe.client_id,
+                credential=open_credential(
+                    recipe.kind,
+                    recipe.material,
+                    workspace_id=recipe.workspace_id,
+                    assertion_dir=self._assertion_dir,
+                ),
+                http=road.login,
                 executor=self._executor,
             ),
-            http=self._http,
-            tenant=f"{row.cloud}/{tenant}",
+            http=road.graph,
+            tenant=f"{recipe.cloud}/{recipe.tenant}",
             pacer=self._pacer,
             patience=PATIENCE,
             observer=self._observer,
         )
 
     async def close(self) -> None:
-        await self._http.aclose()
-        await asyncio.get_running_loop().run_in_executor(None, self._login.close)
+        await self._roads.close()
         self._executor.shutdown(wait=True)
 
 
-def open_credential(kind: str, secret: str) -> Credential:
-    """A stored credential as the token source wants it."""
-    make: dict[str, Callable[[str], Credential]] = {
-        "secret": lambda text: Secret(value=text),
-        "certificate": lambda text: Certificate(**orjson.loads(text)),
-    }
-    if kind not in make:
-        raise ConfigurationError("This kind of credential is not supported yet.")
-    return make[kind](secret)
+def open_credential(
+    kind: str, text: str, *, workspace_id: UUID, assertion_dir: Path | None = None
+) -> Credential:
+    """A workspace's stored credential as the token source wants it."""
+    match CredentialKind(kind):
+        case CredentialKind.SECRET:
+            return Secret(value=text)
+        case CredentialKind.CERTIFICATE:
+            return Certificate(**orjson.loads(text))
+        case CredentialKind.FEDERATED:
+            return Federated(assertion=assertion_in(assertion_dir, workspace_id, text))

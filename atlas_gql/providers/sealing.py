@@ -1,7 +1,7 @@
 """Secrets at rest: AES-256-GCM under a key that is not in the database.
 
 `ATLAS_SECRET_KEY` may name several keys: the first seals, all of them open, so that a new key can be put
-in front while old seals still open.
+in front while old seals still open. `resealing` then does away with the old seals.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ class Sealer:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_key_id(key): key for key in keys}
-        self._first = next(iter(self._keys))
 
     @classmethod
     def from_text(cls, text: str) -> Sealer:
@@ -62,11 +61,15 @@ class Sealer:
             keys.append(key)
         return cls(keys)
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of the keys, in their order: the first seals."""
+        return tuple(self._keys)
+
     def seal(self, secret: str, *, row: UUID) -> Sealed:
         """Seal a secret for the row with this id; it cannot be opened as another row's."""
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = AESGCM(self._keys[self._first]).encrypt(nonce, secret.encode(), row.bytes)
-        return Sealed(nonce + sealed, self._first)
+        nonce, key_id = os.urandom(_NONCE_BYTES), self.key_ids[0]
+        return Sealed(nonce + AESGCM(self._keys[key_id]).encrypt(nonce, secret.encode(), row.bytes), key_id)
 
     def open(self, sealed: Sealed, *, row: UUID) -> str:
         """The secret. Raises ConfigurationError when its key is not among ours, or it was tampered with."""
@@ -79,10 +82,15 @@ class Sealer:
         except InvalidTag:
             raise ConfigurationError("A stored credential cannot be opened: it was changed.") from None
 
-    def derive(self, purpose: str) -> bytes:
-        """A key for another purpose, that tells nothing of the sealing key."""
-        kdf = HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode())
-        return kdf.derive(self._keys[self._first])
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys for another purpose, that tell nothing of the sealing keys: one of each, in their order.
+
+        Sign with the first and accept all, and what was signed before a rotation still counts after it.
+        """
+        return tuple(
+            HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
+            for key in self._keys.values()
+        )
 
 
 def _key_id(key: bytes) -> str:

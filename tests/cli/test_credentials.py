@@ -24,14 +24,17 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture
-def opened(rows, environment):
+def opened(rows, environment, tmp_path):
     """A function that opens a stored credential as the worker does."""
 
     def give(credential_id: str):
-        [row] = rows("SELECT kind, sealed, key_id FROM credentials WHERE id = %s", credential_id)
+        [row] = rows(
+            "SELECT workspace_id, kind, sealed, key_id FROM credentials WHERE id = %s", credential_id
+        )
         sealed = Sealed(row["sealed"], row["key_id"])
         sealer = Sealer.from_text(environment["ATLAS_SECRET_KEY"])
-        return open_credential(row["kind"], sealer.open(sealed, row=uuid.UUID(credential_id)))
+        text = sealer.open(sealed, row=uuid.UUID(credential_id))
+        return open_credential(row["kind"], text, workspace_id=row["workspace_id"], assertion_dir=tmp_path)
 
     return give
 

@@ -112,9 +112,18 @@ def test_a_provider_reads_only_until_writes_are_switched_on(made, atlas, place, 
         {"writes_enabled": False}
     ]
     assert audited(provider["id"]) == [
-        ("provider.created", {"cloud": "global", "clientId": CLIENT, "writesEnabled": False}),
-        ("provider.changed", {"writesEnabled": True}),
-        ("provider.changed", {"writesEnabled": False}),
+        (
+            "provider.created",
+            {
+                "cloud": "global",
+                "clientId": CLIENT,
+                "credentialId": place.credential_id,
+                "writeCredentialId": place.credential_id,
+                "writesEnabled": False,
+            },
+        ),
+        ("provider.changed", {"changes": {"writesEnabled": {"old": False, "new": True}}}),
+        ("provider.changed", {"changes": {"writesEnabled": {"old": True, "new": False}}}),
     ]
 
 

@@ -52,7 +52,7 @@ def forged(stage: Stage, subjects: Subjects, operation: str) -> Findings:
     run = subject.start()
     stage.sql("DELETE FROM huey_task")
     ours = SignedJson(Sealer.from_text(stage.key).derive("queue"))
-    theirs = SignedJson(secrets.token_bytes(32))
+    theirs = SignedJson([secrets.token_bytes(32)])
     type_ = subject.row()["type"]
 
     def message(run_id: str, task: str = type_) -> Message:

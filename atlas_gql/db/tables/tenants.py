@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -53,6 +54,7 @@ credentials = Table(
     required("key_id"),
     created_at(),
     instant("expires_at"),
+    instant("rotated_at"),
     UniqueConstraint("id", "workspace_id"),
     UniqueConstraint("workspace_id", "name"),
     one_of("kind", ("secret", "certificate", "federated")),
@@ -67,6 +69,8 @@ providers = Table(
     required("client_id"),
     Column("credential_id", Uuid, nullable=False),
     Column("write_credential_id", Uuid),
+    # Of the application whose credential that is, where it is another one.
+    Column("write_client_id", Text),
     Column("writes_enabled", Boolean, nullable=False, server_default=text("false")),
     created_at(),
     UniqueConstraint("tenant_id"),
@@ -75,7 +79,10 @@ providers = Table(
         ["write_credential_id", "workspace_id"], ["credentials.id", "credentials.workspace_id"]
     ),
     one_of("cloud", ("global", "us_government", "us_government_dod", "china", "simulator")),
-    Index(None, "workspace_id"),
+    CheckConstraint("write_client_id IS NULL OR write_credential_id IS NOT NULL", name="write_client_id"),
+    Index(None, "workspace_id", "id"),
+    Index(None, "credential_id", "id"),
+    Index(None, "write_credential_id", "id"),
 )
 
 policies = Table(

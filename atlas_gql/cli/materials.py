@@ -1,0 +1,140 @@
+"""Options that say where a credential's secret, certificate or assertion comes from; never an argument."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atlas_gql.errors import ValidationError
+from atlas_gql.providers import material
+from atlas_gql.providers.material import CredentialKind, Material
+
+OfKind = Annotated[
+    CredentialKind,
+    typer.Option(
+        help="A client secret, a certificate with its private key, or the assertion of a workload identity."
+    ),
+]
+FromEnv = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VAR",
+        help="Read the secret (or the private key's passphrase) from this environment variable.",
+        show_default=False,
+    ),
+]
+FromStdin = Annotated[
+    bool, typer.Option("--from-stdin", help="Read it from standard input; else you are asked.")
+]
+CertificateFile = Annotated[
+    Path | None, typer.Option(help="The certificate, a PEM file.", show_default=False)
+]
+KeyFile = Annotated[Path | None, typer.Option(help="Its private key, a PEM file.", show_default=False)]
+PfxFile = Annotated[
+    Path | None,
+    typer.Option(help="Certificate and private key in one PFX (PKCS#12) file.", show_default=False),
+]
+AssertionFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Name of the assertion's file in the workspace's folder below ATLAS_ASSERTION_DIR.",
+        show_default=False,
+    ),
+]
+Expires = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"], help="When it ends; a certificate tells that itself.", show_default=False
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The options as they were given."""
+
+    kind: CredentialKind
+    from_env: str | None
+    from_stdin: bool
+    certificate: Path | None
+    private_key: Path | None
+    pfx: Path | None
+    assertion_file: str | None
+
+    def material(self) -> Material:
+        """What they name, read and checked.
+
+        Raises typer.BadParameter for options that do not fit each other, ValidationError for what is
+        found there.
+        """
+        self._check()
+        if self.assertion_file is not None:
+            return material.federated(self.assertion_file)
+        if self.pfx is not None:
+            asked = bool(self.from_env or self.from_stdin)
+            return material.pfx(
+                _bytes(self.pfx, "pfx"), passphrase=self._read("Passphrase") if asked else None
+            )
+        if self.certificate is None or self.private_key is None:
+            return material.secret(self._read("Secret"))
+        key = _text(self.private_key, "privateKey")
+        return material.certificate(
+            _text(self.certificate, "certificate"),
+            key,
+            passphrase=self._read("Passphrase") if material.is_encrypted(key) else None,
+        )
+
+    def _check(self) -> None:
+        if self.from_env and self.from_stdin:
+            raise typer.BadParameter("--from-env and --from-stdin exclude each other.")
+        federated = self.assertion_file is not None
+        files = [self.certificate is not None, self.private_key is not None, self.pfx is not None]
+        if any(files) and self.kind is not CredentialKind.CERTIFICATE:
+            raise typer.BadParameter("--certificate, --private-key and --pfx need --kind certificate.")
+        if federated is not (self.kind is CredentialKind.FEDERATED):
+            raise typer.BadParameter("--kind federated and --assertion-file need each other.")
+        if self.kind is CredentialKind.CERTIFICATE and files not in (
+            [True, True, False],
+            [False, False, True],
+        ):
+            raise typer.BadParameter(
+                "--kind certificate needs either --certificate and --private-key, or --pfx."
+            )
+
+    def _read(self, what: str) -> str:
+        if self.from_env:
+            value = os.environ.get(self.from_env)
+            if not value:
+                raise ValidationError("The environment variable is not set, or empty.", field="fromEnv")
+            return value
+        if self.from_stdin:
+            return sys.stdin.read().strip()
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("There is no terminal to ask on: use --from-env or --from-stdin.")
+        return str(typer.prompt(what, hide_input=True, err=True))
+
+
+def instant_of(expires: datetime | None) -> datetime | None:
+    """The instant that `--expires` means: the beginning of that day, in UTC."""
+    return expires.replace(tzinfo=UTC) if expires else None
+
+
+def _bytes(path: Path, field: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise ValidationError(f"{path} cannot be read: {exc.strerror}.", field=field) from exc
+
+
+def _text(path: Path, field: str) -> str:
+    try:
+        return _bytes(path, field).decode("ascii")
+    except UnicodeDecodeError as exc:
+        raise ValidationError(f"{path} is not in PEM form.", field=field) from exc
