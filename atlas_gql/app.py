@@ -35,7 +35,7 @@ async def running_app(
     meter = Meter()
     engine = Engine(database, operations, queue.ring, meter=meter)
     try:
-        yield create_app(database, engine, meter)
+        yield create_app(database, engine, sealer, meter)
     finally:
         await asyncio.to_thread(queue.close)
         await database.close()
@@ -45,12 +45,12 @@ def _not_here(run_id: str) -> None:
     raise RuntimeError(f"a web process was asked to carry the run {run_id}")
 
 
-def create_app(database: Database, engine: Engine, meter: Meter) -> Starlette:
+def create_app(database: Database, engine: Engine, sealer: Sealer, meter: Meter) -> Starlette:
     """The routes: the API, and what the process says of itself."""
     schema = build_schema(engine.operations.values())
     return Starlette(
         routes=[
-            Route("/graphql", create_graphql_app(schema, database=database, engine=engine)),
+            Route("/graphql", create_graphql_app(schema, database=database, engine=engine, sealer=sealer)),
             *health_routes(database, meter),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ TOO_COMPLEX = "QUERY_TOO_COMPLEX"
 INTERNAL = "INTERNAL_SERVER_ERROR"
 INTERNAL_MESSAGE = "Internal error."
 
+_ECHO = re.compile(r"(?s)(?:, found|(?<= represent)([^:]*)): .*$")
+"""Where graphql-core repeats the value that does not fit: it may hold a secret, and answers are logged."""
+
 _log = structlog.get_logger("atlas.graphql")
 
 
@@ -29,8 +33,8 @@ def of_access_error(error: AccessError, request_id: str) -> dict[str, Any]:
 
 
 def of_document_error(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
-    """An error in the text of a query: told as graphql-core tells it, for it speaks of that text alone."""
-    return _located(error, error.message, {"code": code, "requestId": request_id})
+    """An error in the text of a query: told as graphql-core tells it, but for the values in it."""
+    return _located(error, _without_values(error.message), {"code": code, "requestId": request_id})
 
 
 def of_execution_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
@@ -58,8 +62,12 @@ def _told(error: GraphQLError) -> tuple[str, Mapping[str, Any]]:
         argument = {"argument": origin.field} if origin.field else {}
         return origin.message, {"code": origin.code, **argument}
     if isinstance(origin, GraphQLError) and _of_the_request(error, origin):
-        return error.message, {"code": BadUserInput.code}
+        return _without_values(error.message), {"code": BadUserInput.code}
     return "", {}
+
+
+def _without_values(message: str) -> str:
+    return _ECHO.sub(lambda found: f"{found[1] or ''}.", message)
 
 
 def _of_the_request(error: GraphQLError, origin: GraphQLError) -> bool:

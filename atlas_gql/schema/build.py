@@ -13,9 +13,11 @@ from strawberry.tools import create_type
 
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.plugins.api import Operation
+from atlas_gql.schema.credentials import credential_fields
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.mutations import cancel_field, start_field
+from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.retries import retry_field
 
@@ -26,9 +28,14 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
     Raises ConfigurationError for an operation that cannot be offered, naming it and what is wrong.
     """
     inputs, errors = InputTypes(), ErrorTypes()
-    fields = [cancel_field(errors)]
-    taken = dict.fromkeys(("cancelRun", "retryRun"), "Atlas itself")
     offered = sorted(operations, key=lambda operation: operation.mutation)
+    fields = [
+        cancel_field(errors),
+        retry_field(offered, errors),
+        *credential_fields(errors),
+        *provider_fields(errors),
+    ]
+    taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:
         if operation.mutation in taken:
             raise ConfigurationError(
@@ -37,7 +44,6 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             )
         taken[operation.mutation] = operation.type
         fields.append(start_field(operation, inputs, errors))
-    fields.append(retry_field(offered, errors))
     mutation = create_type(
         "Mutation", fields, description="What can be done. Work is started here, and carried out by workers."
     )

@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 
 from atlas_gql.access.actors import Actor
 from atlas_gql.db.database import ScopedDatabase
+from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.engine import Engine
 
 
@@ -21,6 +22,7 @@ class Context:
     actor: Actor
     database: ScopedDatabase
     engine: Engine
+    sealer: Sealer
     request_id: str
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from atlas_gql.providers.material import CredentialKind
+from atlas_gql.providers.providers import CloudName
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
 E = TypeVar("E", bound=type[Enum])
@@ -26,6 +28,25 @@ def described(description: str, values: Mapping[Any, str]) -> Callable[[E], E]:
 
 
 described("The normalised cause of a failure, the same for every operation.", DESCRIPTIONS)(ReasonCode)
+
+described(
+    "What an application proves its identity with.",
+    {
+        "secret": "A client secret.",
+        "certificate": "A certificate and its private key.",
+        "federated": "The assertion of a workload identity, which the worker reads from a file.",
+    },
+)(CredentialKind)
+described(
+    "Where a tenant lives.",
+    {
+        "global": "Microsoft's global cloud, GCC too.",
+        "us_government": "US Government L4: GCC High.",
+        "us_government_dod": "US Government L5: DoD.",
+        "china": "China, operated by 21Vianet.",
+        "simulator": "A simulator, of the installation's operator.",
+    },
+)(CloudName)
 
 _NOTES = {
     "ORPHANED": "What it names was gone already when it was backed up; it is left as it is.",

@@ -18,6 +18,7 @@ from atlas_gql.access.actors import Actor
 from atlas_gql.access.tokens import authenticate
 from atlas_gql.db.database import Database
 from atlas_gql.errors import AccessError, BadUserInput, NotFound, Unauthenticated
+from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.engine import Engine
@@ -35,19 +36,31 @@ PLANE = "workspace"
 
 
 def create_graphql_app(
-    schema: strawberry.Schema, *, database: Database, engine: Engine, allow_get: bool = True
+    schema: strawberry.Schema,
+    *,
+    database: Database,
+    engine: Engine,
+    sealer: Sealer,
+    allow_get: bool = True,
 ) -> ASGIApp:
     """The ASGI application for one path. `allow_get`: whether queries may come by GET."""
-    return _GraphQLApp(Executor(schema), database, engine, ("GET", "POST") if allow_get else ("POST",))
+    methods = ("GET", "POST") if allow_get else ("POST",)
+    return _GraphQLApp(Executor(schema), database, engine, sealer, methods)
 
 
 class _GraphQLApp:
     def __init__(
-        self, executor: Executor, database: Database, engine: Engine, methods: tuple[str, ...]
+        self,
+        executor: Executor,
+        database: Database,
+        engine: Engine,
+        sealer: Sealer,
+        methods: tuple[str, ...],
     ) -> None:
         self._executor = executor
         self._database = database
         self._engine = engine
+        self._sealer = sealer
         self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +105,7 @@ class _GraphQLApp:
             actor=actor,
             database=self._database.scope(actor.scope),
             engine=self._engine,
+            sealer=self._sealer,
             request_id=request_id,
         )
         answer = await self._executor.execute(

@@ -19,21 +19,25 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    or_,
 )
 
 from atlas_gql.db.tables import (
     audit_entries,
     backup_items,
     backup_sets,
+    credentials,
     memberships,
     operation_runs,
     policies,
+    providers,
     restore_items,
     restore_runs,
     run_items,
     tenants,
     workspaces,
 )
+from atlas_gql.providers.credentials import USES
 from atlas_gql.schema import maps
 from atlas_gql.schema.connections import Listing
 
@@ -77,6 +81,23 @@ TENANTS = Listing(
     sort=("name", "uuid"),
     filters={"within": _in(tenants.c.id, "within", Uuid)},
 )
+
+CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=("name", "uuid"))
+WORKSPACE_PROVIDERS = Listing(
+    rows=maps.PROVIDER,
+    of=(providers.c.workspace_id,),
+    sort=("uuid",),
+    filters={
+        "clouds": _in(providers.c.cloud, "clouds"),
+        "writes_enabled": providers.c.writes_enabled == bindparam("writes_enabled", type_=Boolean),
+        "credential_id": or_(
+            providers.c.credential_id == bindparam("credential_id", type_=Uuid),
+            providers.c.write_credential_id == bindparam("credential_id", type_=Uuid),
+        ),
+        "within": _in(providers.c.tenant_id, "within", Uuid),
+    },
+)
+CREDENTIAL_PROVIDERS = Listing(rows=maps.PROVIDER, of=(credentials.c.id,), link=(USES,), sort=("uuid",))
 
 TENANT_RUNS = Listing(
     rows=maps.OPERATION_RUN,

@@ -11,8 +11,10 @@ from atlas_gql.db.tables import (
     backup_contents,
     backup_items,
     backup_sets,
+    credentials,
     operation_runs,
     policies,
+    providers,
     restore_items,
     restore_runs,
     run_items,
@@ -30,12 +32,40 @@ WORKSPACE = row_map(
     "Workspace", workspaces, ("name",), workspace_id=workspaces.c.id, tenant_id=cast(null(), Uuid)
 )
 
+_PROVIDER_OF_TENANT = (
+    select(providers.c.id).where(providers.c.tenant_id == tenants.c.id).correlate(tenants).scalar_subquery()
+)
 TENANT = row_map(
     "Tenant",
     tenants,
     ("name", "primary_domain", "created_at", "archived_at"),
+    reads={"provider": ("provider_id",)},
+    provider_id=_PROVIDER_OF_TENANT,
     entra_tenant_id=cast(tenants.c.entra_tenant_id, Text),
     tenant_id=tenants.c.id,
+)
+
+CREDENTIAL = row_map(
+    # What is sealed is no attribute of it: nothing in the schema can read that.
+    "Credential",
+    credentials,
+    ("name", "kind", "created_at", "expires_at", "rotated_at"),
+    capability=Capability.PROVIDERS_VIEW,
+    tenant_id=cast(null(), Uuid),
+)
+
+PROVIDER = row_map(
+    "Provider",
+    providers,
+    ("cloud", "client_id", "write_client_id", "writes_enabled", "created_at"),
+    capability=Capability.PROVIDERS_VIEW,
+    reads={
+        "tenant": ("tenant_id",),
+        "credential": ("credential_id",),
+        "writeCredential": ("write_credential_id",),
+    },
+    credential_id=providers.c.credential_id,
+    write_credential_id=providers.c.write_credential_id,
 )
 
 OPERATION_RUN = row_map(
@@ -172,6 +202,8 @@ KINDS: dict[str, RowMap] = {
     for rows in (
         WORKSPACE,
         TENANT,
+        CREDENTIAL,
+        PROVIDER,
         OPERATION_RUN,
         RUN_ITEM,
         AUDIT_ENTRY,

@@ -88,9 +88,9 @@ class Target:
     def uuid(self, given: Any) -> Any:
         """Its key; None where the field is left out. Raises BadUserInput for what is no id of the kind."""
         value = getattr(given, self.field)
-        return (
-            None if value is None else ids.decode(value, kind=self.kind, argument=to_camel_case(self.field))
-        )
+        if value is None or value is strawberry.UNSET:
+            return None
+        return ids.decode(value, kind=self.kind, argument=to_camel_case(self.field))
 
     async def place(self, info: Info, given: Any) -> Any:
         """Where it belongs. Raises NotFound when it is out of reach. Read once in an operation."""

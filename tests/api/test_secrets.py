@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from atlas_gql import logs
 from atlas_gql import simulator as simulators
+from atlas_gql.audit import COMMAND
+from atlas_gql.providers.resealing import reseal
+from atlas_gql.providers.sealing import Sealer
 from atlas_gql.simulator import DEMO_TENANT, Running
 from atlas_gql.simulator.tokens import Tokens
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.certificates import certificate_of, pem, pfx
+from support.connecting import change, changed, connected, register, secret_of
 from support.dump import dump_of, forms_of
 from support.paths import DATA_DIR
 from support.steps import backed_up, damaged, faults, planned, restore_input
@@ -133,7 +142,56 @@ def login_refused(place: Place) -> None:
     assert run["failures"][0]["reasonCode"] == "AUTHENTICATION_FAILED", run
 
 
+def use_every_kind_of_credential(place: Place, assertions: Path) -> dict[str, str]:
+    """Make, rotate and use each, also with what Microsoft refuses; gives all that was secret in it."""
+    names = ("first secret", "second secret", "pem passphrase", "pfx passphrase")
+    used = {name: secrets.token_urlsafe(24) + "~" for name in names}
+    key, packed_key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    used["private key"], used["packed key"] = (pem(one).splitlines()[5] for one in (key, packed_key))
+    used["assertion"] = token_like()
+    (assertions / str(place.workspace)).mkdir()
+    (assertions / str(place.workspace) / "token").write_text(used["assertion"])
+    packed = pfx(packed_key, used["pfx passphrase"])
+    used["packed"] = base64.b64encode(packed).decode()
+    credential = secret_of(place, "App", used["first secret"])
+    provider = connected(place, credential)
+    login_refused(place)
+    for material in (
+        {"secret": used["second secret"]},
+        {
+            "certificate": {
+                "certificate": certificate_of(key),
+                "privateKey": pem(key, used["pem passphrase"]),
+                "passphrase": used["pem passphrase"],
+            }
+        },
+        {"pfx": {"content": used["packed"], "passphrase": used["pfx passphrase"]}},
+        {"federated": {"file": "token"}},
+    ):
+        register(place, secret=secrets.token_urlsafe(9), certificates=[])
+        changed(place, "rotateCredential", credentialId=credential["id"], material=material)
+        login_refused(place)
+    answer = change(place, "rotateCredential", credentialId=1, material=used["first secret"])
+    assert answer["errors"]
+    writer = secret_of(place, "Writer", used["second secret"])
+    changed(place, "updateProvider", providerId=provider["id"], writeCredentialId=writer["id"])
+    register(place)
+    return used
+
+
+def with_another_key(atlas: Installation) -> dict[str, str]:
+    """Seal everything anew; gives the old key and the new one."""
+    keys = {"new key": secrets.token_bytes(32)}
+    keys |= {f"old key {n}": key for n, key in enumerate(atlas.sealer._keys.values())}
+    done = asyncio.run_coroutine_threadsafe(
+        reseal(atlas.database, COMMAND, Sealer(list(keys.values())), lambda *_: None), atlas._loop
+    ).result(30)
+    assert (done.resealed > 3, done.unopened) == (True, [])
+    return {name: base64.b64encode(key).decode() for name, key in keys.items()}
+
+
 def test_no_secret_is_found(
+    tmp_path: Path,
     database: TestDatabase,
     json_logs: pytest.CaptureFixture[str],
     minted: list[str],
@@ -144,7 +202,10 @@ def test_no_secret_is_found(
         secrets.token_urlsafe(30),
         token_like(),
     )
-    with simulators.running() as simulator, installation(database, simulator=simulator) as atlas:
+    with (
+        simulators.running() as simulator,
+        installation(database, simulator=simulator, assertion_dir=tmp_path) as atlas,
+    ):
         place, other = atlas.new_place(provider=False), atlas.new_place(provider=False)
         place.add_provider(secret=app_secret)
         other.add_provider(secret=wrong_secret)
@@ -154,6 +215,8 @@ def test_no_secret_is_found(
         for token in (place.token, operator):
             assert "errors" not in place.ask(EVERYTHING, token, id=place.tenant_id)
         atlas.post("{ viewer { id } }", token=seeded)
+        held = use_every_kind_of_credential(atlas.new_place(provider=False), tmp_path)
+        held |= with_another_key(atlas)
     written = json_logs.readouterr()
     places = {
         "database": dump_of(database.admin_url),
@@ -170,6 +233,7 @@ def test_no_secret_is_found(
         "seeded token": seeded,
         "API token": place.token,
         "operator's token": operator,
+        **held,
         **{f"access token {n}": token for n, token in enumerate(minted)},
     }
     found = [

@@ -39,7 +39,7 @@ EXECUTOR = Executor(strawberry.Schema(Query))
 
 def answer(query: str, raised: Any = None, variables: dict[str, Any] | None = None) -> Any:
     """The answer's body, and what was logged."""
-    context = Context(actor=None, database=None, engine=raised, request_id="r-1")  # type: ignore[arg-type]
+    context = Context(actor=None, database=None, engine=raised, sealer=None, request_id="r-1")  # type: ignore[arg-type]
     structlog.reset_defaults()
     with capture_logs() as logs:
         done = asyncio.run(

@@ -161,7 +161,14 @@ def test_every_mutation_is_guarded_by_a_capability():
     assert capabilities == {
         "Mutation.cancelRun": ["runs.cancel"],
         "Mutation.countThings": ["backups.create", "backups.view"],
+        "Mutation.createCredential": ["providers.manage"],
+        "Mutation.createProvider": ["providers.manage"] * 3,
+        "Mutation.deleteCredential": ["providers.manage"],
+        "Mutation.deleteProvider": ["providers.manage"],
+        "Mutation.renameCredential": ["providers.manage"],
         "Mutation.retryRun": ["the operation's own"],
+        "Mutation.rotateCredential": ["providers.manage"],
+        "Mutation.updateProvider": ["providers.manage"] * 3,
     }
 
 

@@ -17,7 +17,7 @@ QUERY = """{
 
 def answered() -> list[dict[str, Any]]:
     executor = Executor(build_schema([]))
-    context = Context(actor=None, database=None, engine=None, request_id="r-1")  # type: ignore[arg-type]
+    context = Context(actor=None, database=None, engine=None, sealer=None, request_id="r-1")  # type: ignore[arg-type]
     done = asyncio.run(executor.execute(executor.read(QUERY), context, variables=None, operation_name=None))
     types: list[dict[str, Any]] = done.body["data"]["policyTypes"]
     return types

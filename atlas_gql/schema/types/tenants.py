@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -13,7 +14,7 @@ from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.maps import WORKSPACE
+from atlas_gql.schema.maps import PROVIDER, WORKSPACE
 from atlas_gql.schema.permissions import HasCapability, looked_up
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
 from atlas_gql.schema.types.backups import BackupSet
@@ -23,6 +24,7 @@ from atlas_gql.schema.types.restores import RestoreRun
 from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
 
 if TYPE_CHECKING:
+    from atlas_gql.schema.types.providers import Provider
     from atlas_gql.schema.types.workspaces import Workspace
 
 AuditFilter = Annotated[
@@ -39,6 +41,7 @@ class Tenant(Node):
     archived_at: datetime | None = strawberry.field(
         description="When it was archived; it can be read still, and nothing else."
     )
+    provider_id: strawberry.Private[UUID | None]
 
     @resolved("What you may do here, sorted.")
     def viewer_capabilities(self, info: Info) -> list[str]:
@@ -49,6 +52,15 @@ class Tenant(Node):
         self, info: Info
     ) -> Annotated[Workspace, strawberry.lazy("atlas_gql.schema.types.workspaces")] | None:
         row: Workspace | None = await looked_up(info, WORKSPACE, self.workspace_id)
+        return row
+
+    @resolved("How Atlas reaches it; null before it is connected.", HasCapability(Capability.PROVIDERS_VIEW))
+    async def provider(
+        self, info: Info
+    ) -> Annotated[Provider, strawberry.lazy("atlas_gql.schema.types.providers")] | None:
+        if self.provider_id is None:
+            return None
+        row: Provider | None = await looked_up(info, PROVIDER, self.provider_id)
         return row
 
     @resolved("Its runs, the newest first.", HasCapability(Capability.RUNS_VIEW))

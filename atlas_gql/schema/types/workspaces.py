@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -12,9 +12,11 @@ from atlas_gql.schema import ids, lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.permissions import HasCapabilitySomewhere, granted
+from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
 from atlas_gql.schema.types.audit import AuditEntry
+from atlas_gql.schema.types.credentials import Credential
 from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant
 
@@ -31,6 +33,28 @@ class Workspace(Node):
     async def tenants(self, info: Info, first: First = 25, after: After = None) -> Connection[Tenant] | None:
         where = _within(info, self)
         return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
+
+    @resolved("Its credentials, by name.", HasCapability(Capability.PROVIDERS_VIEW))
+    async def credentials(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[Credential] | None:
+        return await lists.CREDENTIALS.page(info, self.uuid, first=first, after=after)
+
+    @resolved(
+        "How its tenants are reached, the oldest first; of those tenants whose provider you may see.",
+        HasCapabilitySomewhere(Capability.PROVIDERS_VIEW),
+    )
+    async def providers(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            ProviderFilter | None, strawberry.argument(description="Which providers; all when absent.")
+        ] = None,
+    ) -> Connection[Provider] | None:
+        where = (filter.where() if filter else {}) | _within(info, self, Capability.PROVIDERS_VIEW)
+        return await lists.WORKSPACE_PROVIDERS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved(
         "The runs of its tenants, the newest first; of those tenants whose runs you may see.",
