@@ -69,7 +69,7 @@ def _values(done: Rotation, sealer: Sealer) -> dict[str, Any]:
 
 
 def _sentence(done: Rotation, sealer: Sealer) -> str:
-    said = [f"{done.resealed} credentials were sealed anew with the first key of ATLAS_SECRET_KEY."]
+    said = [f"Credentials sealed anew with the first key of ATLAS_SECRET_KEY: {done.resealed}."]
     if done.unneeded:
         said.append(
             f"Nothing needs {_listed(done.unneeded, sealer)} any more: once every process runs with this"

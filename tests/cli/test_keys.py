@@ -68,7 +68,7 @@ def test_everything_is_sealed_anew_and_the_old_key_is_not_needed_any_more(
     result = atlas("keys", "rotate")
     assert (result.exit_code, result.stderr.splitlines()) == (0, [f"{n} of 3 credentials" for n in (2, 3)])
     assert result.stdout == (
-        "3 credentials were sealed anew with the first key of ATLAS_SECRET_KEY. Nothing needs key 2 any more:"
+        "Credentials sealed anew with the first key of ATLAS_SECRET_KEY: 3. Nothing needs key 2 any more:"
         " once every process runs with this setting, take it out of ATLAS_SECRET_KEY.\n"
     )
     assert opened(sealed(), new) == secrets
@@ -113,7 +113,7 @@ def test_credentials_that_no_key_opens_are_named_and_the_rest_is_done(
     monkeypatch.setenv("ATLAS_SECRET_KEY", f"{new},{second}")
     result = atlas("keys", "rotate")
     assert result.exit_code == 1
-    assert "1 credentials were sealed anew" in result.stdout
+    assert "ATLAS_SECRET_KEY: 1. " in result.stdout
     assert result.stderr.splitlines()[-1] == (
         f"No key opens the credential lost of Northwind ({lost}): `atlas credential rotate` gives it a new"
         " secret."

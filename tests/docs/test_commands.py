@@ -20,7 +20,7 @@ from atlas_gql import logs
 from atlas_gql.cli import app
 from atlas_gql.providers.sealing import generate_key
 from atlas_gql.testing.postgres import fresh_database
-from support.certificates import certificate_of, pem
+from support.certificates import certificate_of, pem, pfx
 from support.documents import PAGES, blocks, commands, spans
 from support.paths import DATA_DIR, ROOT
 
@@ -82,10 +82,11 @@ def test_the_setup_works_from_the_first_line_to_the_last(
 
 
 def write_certificate(folder: Path) -> None:
-    """`atlas.crt` and `atlas.key`, as the operators' page names them."""
+    """`atlas.crt`, `atlas.key` and `atlas.pfx`, as the pages name them."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (folder / "atlas.crt").write_text(certificate_of(key))
     (folder / "atlas.key").write_text(pem(key))
+    (folder / "atlas.pfx").write_bytes(pfx(key))
 
 
 @pytest.mark.parametrize("block", [pytest.param(b, id=b.name) for b in blocks("sql")])

@@ -1,9 +1,10 @@
-"""A page of runs costs the same few statements, whatever its size."""
+"""A page costs the same few statements, whatever its size."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -19,6 +20,21 @@ STATEMENTS = 5
 """Who asks; the tenant; the page of runs; the failed items of all its runs; what they work on."""
 
 (RUNS,) = (block for block in blocks("graphql", ROOT / "README.md") if block.text.startswith("query Runs("))
+
+PROVIDERS = """
+query Providers($id: ID!, $first: Int!) {
+  workspace(id: $id) {
+    providers(first: $first) {
+      nodes { clientId tenant { name } credential { name } writeCredential { name } }
+    }
+    tenants(first: $first) { nodes { provider { cloud credential { kind } } } }
+    credentials(first: $first) { nodes { name providers { totalCount nodes { cloud } } } }
+  }
+}
+"""
+PROVIDERS_STATEMENTS = 11
+"""Who asks; the workspace; its providers, with tenants and credentials; its tenants, with providers and their
+credentials; its credentials, with providers and how many."""
 
 
 @pytest.fixture
@@ -55,3 +71,17 @@ def test_a_page_of_runs_costs_a_fixed_number_of_statements(quiet, admin_url, sta
         assert [len(run["failures"]) for run in runs] == [1] * size
         counted[size] = len(statements)
     assert counted == {5: STATEMENTS, 50: STATEMENTS}
+
+
+def test_a_page_of_providers_costs_a_fixed_number_of_statements(quiet, statements):
+    place = quiet.new_place()
+    for n in range(8):
+        place.add_tenant(str(uuid4()), f"{n}.example")
+    counted = {}
+    for size in (2, 9):
+        statements.clear()
+        answer = place.ask(PROVIDERS, id=place.workspace_id, first=size)
+        assert "errors" not in answer
+        assert [len(page["nodes"]) for page in answer["data"]["workspace"].values()] == [size] * 3
+        counted[size] = len(statements)
+    assert counted == {2: PROVIDERS_STATEMENTS, 9: PROVIDERS_STATEMENTS}

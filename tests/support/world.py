@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 from atlas_gql.db.ids import new_id
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.connecting import changed, secret_of
 from support.steps import backed_up, damaged, planned, restore_input
 
 
@@ -41,7 +43,15 @@ def make_world(place: Place) -> World:
     damaged(place)
     place.run("restoreAssignments", restore_input(planned(place, backup)))
     elsewhere = other.run("planAssignmentRestore", {"tenantId": other.tenant_id, "backupSetId": backup})
+    unconnected = place.add_tenant(str(new_id()), "unconnected.example")
+    changed(unconnected, "deleteProvider", providerId=provider_of(unconnected)["id"])
+    spare = secret_of(place, "Spare")
     values = {
+        "newTenantId": unconnected.tenant_id,
+        "providerId": provider_of(other)["id"],
+        "credentialId": spare["id"],
+        "writeCredentialId": secret_of(place, "Spare for writes")["id"],
+        "secret": secrets.token_urlsafe(24),
         "tenantId": place.tenant_id,
         "otherTenantId": other.tenant_id,
         "workspaceId": place.workspace_id,
@@ -55,6 +65,13 @@ def make_world(place: Place) -> World:
         "targetGroupId": str(new_id()),
     }
     return World(place=place, values=values)
+
+
+def provider_of(place: Place) -> dict[str, Any]:
+    """The provider of the place's tenant."""
+    answer = place.ask("query P($id: ID!) { tenant(id: $id) { provider { id } } }", id=place.tenant_id)
+    provider: dict[str, Any] = answer["data"]["tenant"]["provider"]
+    return provider
 
 
 def _failed_backup(place: Place) -> dict[str, Any]:
