@@ -78,10 +78,7 @@ class Given:
         if self.assertion_file is not None:
             return material.federated(self.assertion_file)
         if self.pfx is not None:
-            asked = bool(self.from_env or self.from_stdin)
-            return material.pfx(
-                _bytes(self.pfx, "pfx"), passphrase=self._read("Passphrase") if asked else None
-            )
+            return self._packed(_bytes(self.pfx, "pfx"))
         if self.certificate is None or self.private_key is None:
             return material.secret(self._read("Secret"))
         key = _text(self.private_key, "privateKey")
@@ -90,6 +87,16 @@ class Given:
             key,
             passphrase=self._read("Passphrase") if material.is_encrypted(key) else None,
         )
+
+    def _packed(self, content: bytes) -> Material:
+        """What a PFX holds. It does not say whether it has a passphrase: without one it is tried first."""
+        if not (self.from_env or self.from_stdin):
+            try:
+                return material.pfx(content)
+            except ValidationError:
+                if not sys.stdin.isatty():
+                    raise
+        return material.pfx(content, passphrase=self._read("Passphrase"))
 
     def _check(self) -> None:
         if self.from_env and self.from_stdin:

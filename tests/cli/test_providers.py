@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from atlas_gql.cli import materials
 from atlas_gql.graph import Certificate, Secret
 from atlas_gql.providers.clients import open_credential
+from atlas_gql.providers.material import CredentialKind
 from atlas_gql.providers.sealing import Sealed, Sealer
 from support.certificates import ENDS, certificate_of, pem, pfx
 
@@ -49,6 +52,17 @@ def test_a_pfx_file_holds_certificate_and_key(made, place, holds, tmp_path, pass
     credential = made(*create, "--pfx", str(tmp_path / "atlas.pfx"), *asked, input=f"{passphrase}\n")
     assert holds(credential["id"]) == Certificate(certificate=certificate_of(KEY), private_key=pem(KEY))
     assert credentials_of(made, place)["PFX"]["expires_at"] == ENDS.isoformat()
+
+
+def test_the_passphrase_of_a_pfx_is_asked_for_on_a_terminal(monkeypatch, tmp_path):
+    (tmp_path / "atlas.pfx").write_bytes(pfx(KEY, "correct horse"))
+    monkeypatch.setattr(materials.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(materials.typer, "prompt", lambda *_, **__: "correct horse")
+    given = materials.Given(
+        kind=CredentialKind.CERTIFICATE, from_env=None, from_stdin=False, certificate=None,
+        private_key=None, pfx=tmp_path / "atlas.pfx", assertion_file=None,
+    )  # fmt: skip
+    assert given.material().expires_at == ENDS
 
 
 def test_a_federated_credential_names_a_file_of_its_workspace(made, place, holds, tmp_path):

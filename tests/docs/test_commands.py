@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 from atlas_gql import logs
 from atlas_gql.cli import app
 from atlas_gql.providers.sealing import generate_key
-from atlas_gql.testing.postgres import fresh_database
+from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.certificates import certificate_of, pem, pfx
 from support.documents import PAGES, blocks, commands, spans
 from support.paths import DATA_DIR, ROOT
@@ -63,13 +64,20 @@ def test_options_in_the_text_exist():
     assert sorted(named - known) == []
 
 
+@pytest.fixture
+def own_database() -> Iterator[TestDatabase]:
+    """Other tests' credentials are sealed with keys that this installation does not have."""
+    with fresh_database(DATA_DIR) as database:
+        yield database
+
+
 def test_the_setup_works_from_the_first_line_to_the_last(
-    database_url: str, admin_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Every command but those that go on running, page by page, in one installation."""
     monkeypatch.setattr(logs, "configure", lambda **_: None)  # the runner's stderr is closed after each run
-    monkeypatch.setenv("ATLAS_DATABASE_URL", database_url)
-    monkeypatch.setenv("ATLAS_DATABASE_ADMIN_URL", admin_url)
+    monkeypatch.setenv("ATLAS_DATABASE_URL", own_database.url)
+    monkeypatch.setenv("ATLAS_DATABASE_ADMIN_URL", own_database.admin_url)
     monkeypatch.setenv("ATLAS_SECRET_KEY", generate_key())
     monkeypatch.setenv("APP_SECRET", os.urandom(12).hex())
     monkeypatch.chdir(tmp_path)
