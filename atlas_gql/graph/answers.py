@@ -130,15 +130,19 @@ def refusal(
     now: float,
     writing: bool = False,
     permission: str | None = None,
+    permitted: bool = False,
     request_id: str | None = None,
 ) -> GraphError:
     """The error that an unsuccessful answer, or part of a batch, means.
 
     `body` is the parsed JSON, whatever it is; `now` the wall clock, for a Retry-After that is a date;
-    `permission` the Graph permission that the call takes, named when it is missing.
+    `permission` the Graph permission that the call takes, named when it is missing; `permitted` whether
+    the token that was sent includes it.
     """
     code, text = _error_of(body)
     reason = _reason(status, headers, code, text, writing=writing)
+    if permitted and not writing and _is_unlicensed(status, code, body):
+        reason = ReasonCode.NOT_LICENSED
     message, detail = _MESSAGES[reason], None
     if reason is ReasonCode.PERMISSION_DENIED and permission:
         message = f"{message} Permission: {permission}."
@@ -205,6 +209,18 @@ def _reason(status: int, headers: Mapping[str, str], code: str, text: str, *, wr
     return _REASONS.get(
         status, ReasonCode.INVALID_REQUEST if status < 500 else ReasonCode.DEPENDENCY_UNREACHABLE
     )
+
+
+def _is_unlicensed(status: int, code: str, body: Any) -> bool:
+    """Whether Intune itself refuses a read for which the token has the permission, and does not name one.
+
+    To a tenant without the licence Intune answers with its own document, "An error has occurred", and no
+    word of a licence. Whom it does not authorize it tells so.
+    """
+    if status != 403 or code != "Forbidden" or not isinstance(body, dict):
+        return False
+    message = str(body["error"].get("message"))
+    return message.lstrip().startswith("{") and "not authorized" not in message
 
 
 def _filed(headers: Mapping[str, str]) -> str | None:

@@ -23,6 +23,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         body_key="mobileAppAssignments",
         extra_fields=("intent", "settings"),
         intent_in_identity=True,
+        approval="app",
     ),
     PolicyContract(
         path="deviceAppManagement/mobileAppConfigurations",
@@ -38,6 +39,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         permission=_APPS,
         family=Family.MANAGED_APPS,
         read=ReadStrategy.BATCH,
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/iosManagedAppProtections",
@@ -47,6 +49,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.MANAGED_APPS,
         platform="iOS",
         read=ReadStrategy.BATCH,
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/androidManagedAppProtections",
@@ -55,6 +58,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         permission=_APPS,
         family=Family.MANAGED_APPS,
         platform="android",
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/windowsManagedAppProtections",
@@ -64,6 +68,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.MANAGED_APPS,
         platform="windows10",
         read=ReadStrategy.BATCH,
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/mdmWindowsInformationProtectionPolicies",
@@ -73,6 +78,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.MANAGED_APPS,
         platform="windows10",
         read=ReadStrategy.BATCH,
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/windowsInformationProtectionPolicies",
@@ -82,6 +88,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.MANAGED_APPS,
         platform="windows10",
         read=ReadStrategy.BATCH,
+        approval="appProtectionPolicy",
     ),
     PolicyContract(
         path="deviceAppManagement/iosLobAppProvisioningConfigurations",
@@ -126,6 +133,7 @@ APP_CONTRACTS: tuple[PolicyContract, ...] = (
         read=ReadStrategy.EXPAND_ITEM,
         write=WriteStrategy.UPDATE,
         supports_filters=False,
+        approval="policySet",
     ),
     PolicyContract(
         path="deviceManagement/virtualEndpoint/provisioningPolicies",

@@ -126,6 +126,7 @@ def _judge(transport: Transport, batch: Batch, part: dict[str, Any] | None, *, r
         body,
         now=transport.clock.wall(),
         permission=batch.permission,
+        permitted=status == 403 and transport.permits(batch.permission),
         request_id=request_id,
     )
     transport.observer.error(refused.reason_code)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from atlas_gql.errors import GraphError
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.model import Assignment, Filter, Group, Policy
 
@@ -39,6 +40,15 @@ class GraphClient(Protocol):
 
     async def filters(self) -> list[Filter]:
         """Every assignment filter of the tenant."""
+
+    async def permissions(self) -> frozenset[str]:
+        """The application permissions that a token asked for now has; the token itself is never given."""
+
+    async def probe(self, contracts: Collection[PolicyContract]) -> dict[str, GraphError | None]:
+        """By policy type, why its list cannot be read, or None when it can.
+
+        One call for up to twenty kinds of one family and permission.
+        """
 
     def writing(self) -> AbstractAsyncContextManager[None]:
         """A place among the tenant's few writers: held from the read before a write to its answer."""

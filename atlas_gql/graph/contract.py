@@ -79,6 +79,9 @@ class PolicyContract:
     body_key: str = "assignments"
     """The property of the body that holds the set; of no meaning for single items."""
     success: tuple[int, ...] = (200, 204)
+    approval: str | None = None
+    """The kind of change for which a tenant can demand a second administrator (Multi Admin Approval), as
+    `policyType` of `deviceManagement/operationApprovalPolicies` names it; None where it cannot."""
     why_not: str | None = None
     """Why this kind is never restored, in public words; given exactly when `write` is NONE."""
 

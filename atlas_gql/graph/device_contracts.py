@@ -19,6 +19,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         permission=_CONFIGURATION,
         family=Family.CONFIGURATION,
         extra_fields=("intent",),
+        approval="configurationPolicy",
     ),
     PolicyContract(
         path="deviceManagement/configurationPolicies",
@@ -28,6 +29,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.SETTINGS,
         name_field="name",
         platform_field="platforms",
+        approval="configurationPolicy",
     ),
     PolicyContract(
         path="deviceManagement/groupPolicyConfigurations",
@@ -36,6 +38,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         permission=_CONFIGURATION,
         family=Family.CONFIGURATION,
         platform="windows10",
+        approval="configurationPolicy",
     ),
     PolicyContract(
         path="deviceManagement/intents",
@@ -45,6 +48,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         family=Family.INTENTS,
         read=ReadStrategy.BATCH,
         supports_filters=False,
+        approval="endpointSecurityPolicy",
     ),
     PolicyContract(
         path="deviceManagement/resourceAccessProfiles",
@@ -91,6 +95,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         element_type="deviceCompliancePolicyAssignment",
         permission=_CONFIGURATION,
         family=Family.CONFIGURATION,
+        approval="compliancePolicy",
     ),
     PolicyContract(
         path="deviceManagement/compliancePolicies",
@@ -102,6 +107,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         platform_field="platforms",
         read=ReadStrategy.BATCH,
         supports_filters=False,
+        approval="compliancePolicy",
     ),
     PolicyContract(
         path="deviceManagement/deviceComplianceScripts",
@@ -118,6 +124,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
             "Discovery scripts reach devices through a compliance policy; Microsoft does "
             "not document how assignments of their own are written."
         ),
+        approval="script",
     ),
     PolicyContract(
         path="deviceManagement/deviceManagementScripts",
@@ -128,6 +135,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         platform="windows10",
         body_key="deviceManagementScriptAssignments",
         supports_filters=False,
+        approval="script",
     ),
     PolicyContract(
         path="deviceManagement/deviceShellScripts",
@@ -139,6 +147,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         read=ReadStrategy.EXPAND_ITEM,
         body_key="deviceManagementScriptAssignments",
         supports_filters=False,
+        approval="script",
     ),
     PolicyContract(
         path="deviceManagement/deviceCustomAttributeShellScripts",
@@ -150,6 +159,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         read=ReadStrategy.EXPAND_ITEM,
         body_key="deviceManagementScriptAssignments",
         supports_filters=False,
+        approval="script",
     ),
     PolicyContract(
         path="deviceManagement/deviceHealthScripts",
@@ -160,6 +170,7 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
         platform="windows10",
         body_key="deviceHealthScriptAssignments",
         extra_fields=("runRemediationScript", "runSchedule"),
+        approval="script",
     ),
     PolicyContract(
         path="deviceManagement/windowsFeatureUpdateProfiles",
@@ -268,5 +279,6 @@ DEVICE_CONTRACTS: tuple[PolicyContract, ...] = (
             "Assigning scope tags changes what administrators may see and do; Atlas keeps "
             "them, and never writes them."
         ),
+        approval="role",
     ),
 )

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from atlas_gql.errors import OperationFailure
+from atlas_gql.errors import GraphError, OperationFailure
 from atlas_gql.graph import directory
 from atlas_gql.graph.answers import decode
 from atlas_gql.graph.company import Company
@@ -22,6 +22,7 @@ from atlas_gql.graph.pacing import Pacer, family_of
 from atlas_gql.graph.pages import pages
 from atlas_gql.graph.patience import Clock, Patience
 from atlas_gql.graph.policy_reads import batch_of, every_policy, held, one_policy, own_url
+from atlas_gql.graph.probes import probe
 from atlas_gql.graph.tokens import TokenSource
 from atlas_gql.graph.transport import Call, Transport
 from atlas_gql.reasons import ReasonCode
@@ -89,6 +90,12 @@ class MicrosoftGraphClient:
 
     async def filters(self) -> list[Filter]:
         return await directory.filters(self._transport)
+
+    async def permissions(self) -> frozenset[str]:
+        return await self._transport.permissions()
+
+    async def probe(self, contracts: Collection[PolicyContract]) -> dict[str, GraphError | None]:
+        return await probe(self._transport, contracts)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:

@@ -30,6 +30,7 @@ class NullGraphClient:
 
     policies = pages = _list
     policy = assignments = groups = deleted_groups = groups_named = filters = get = _call
+    permissions = probe = _call
     assign = add_assignment = delete_assignment = _call
 
     async def aclose(self) -> None:

@@ -191,6 +191,15 @@ def _looked_at(task: asyncio.Task[str]) -> None:
         task.exception()
 
 
+def roles_of(token: str) -> frozenset[str]:
+    """The application permissions in a token, unverified; none where it cannot be read."""
+    try:
+        roles = claims(token).get("roles")
+    except GraphError:
+        return frozenset()
+    return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
+
+
 def _for_msal(credential: Credential) -> Any:
     match credential:
         case Secret(value=value):

@@ -18,7 +18,8 @@ from atlas_gql.graph.contract import Family
 from atlas_gql.graph.observer import Observer, Unobserved
 from atlas_gql.graph.pacing import Pacer
 from atlas_gql.graph.patience import Clock, Patience
-from atlas_gql.graph.tokens import TokenSource
+from atlas_gql.graph.permissions import grants
+from atlas_gql.graph.tokens import TokenSource, roles_of
 from atlas_gql.reasons import ReasonCode
 
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=60)
@@ -70,6 +71,7 @@ class Transport:
         self.clock = clock or Clock()
         self.observer = observer or Unobserved()
         self._tokens = tokens
+        self._token_sent = ""
         self._http = http
 
     async def send(self, call: Call) -> Answer:
@@ -91,7 +93,7 @@ class Transport:
                     cost=call.cost,
                 ) as paused:
                     waited += paused
-                    token = await self._token(refused)
+                    token = self._token_sent = await self._token(refused)
                     answer = await self._attempt(call, token, request_id)
                 self.pacer.went_well(self.tenant, call.family, writing=call.writing)
                 return answer
@@ -117,6 +119,14 @@ class Transport:
                     await self.clock.sleep(delay)
                     waited += delay
         raise AssertionError("count() does not end")
+
+    async def permissions(self) -> frozenset[str]:
+        """The application permissions in a token that is asked for now."""
+        return roles_of(await self._tokens.token(refresh=True))
+
+    def permits(self, permission: str | None) -> bool:
+        """Whether the token of the newest call includes a permission; a refusal has other grounds then."""
+        return permission is not None and grants(roles_of(self._token_sent), permission)
 
     async def _token(self, refused: str | None) -> str:
         token = await self._tokens.token()
@@ -166,6 +176,7 @@ class Transport:
             now=self.clock.wall(),
             writing=call.writing,
             permission=call.permission,
+            permitted=answer.status == 403 and self.permits(call.permission),
             request_id=answer.request_id,
         )
         if answer.status < 400:

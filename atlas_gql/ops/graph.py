@@ -69,6 +69,12 @@ class PatientGraph:
     async def filters(self) -> list[Filter]:
         return await _patient(self._client.filters())
 
+    async def permissions(self) -> frozenset[str]:
+        return await _patient(self._client.permissions())
+
+    async def probe(self, contracts: Collection[PolicyContract]) -> dict[str, GraphError | None]:
+        return await _patient(self._client.probe(contracts))
+
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return await _patient(self._client.get(path, params))
 

@@ -258,7 +258,7 @@ class TestWhatTheTenantIsLike:
     def test_a_backup_whose_assignments_could_not_be_read_cannot_be_restored_as_empty(
         self, place: Place
     ) -> None:
-        fault = {"path": ".*/deviceCompliancePolicies.*", "status": 403, "body": "nested"}
+        fault = {"path": ".*/deviceCompliancePolicies.*", "status": 403}
         url = f"{place.atlas.simulator.url}/_simulator/faults"
         httpx.post(url, json=[fault]).raise_for_status()
         given = {"tenantId": place.tenant_id, "policyTypes": ["deviceCompliancePolicies"]}

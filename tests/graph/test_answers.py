@@ -28,8 +28,8 @@ def nested(code, message, **more):
     return plain(code, json.dumps(inner, indent=2).replace("\n", "\r\n"))
 
 
-def judge(status, body, *, writing=False, headers=None, permission=None):
-    return refusal(status, headers or {}, body, now=0, writing=writing, permission=permission)
+def judge(status, body, *, headers=None, **more):
+    return refusal(status, headers or {}, body, now=0, **more)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,36 @@ def test_the_request_for_approval_that_was_filed_is_named(code, detail):
 def test_a_missing_permission_is_named():
     error = judge(403, plain("Forbidden"), permission="DeviceManagementApps.Read.All")
     assert error.message.endswith("Permission: DeviceManagementApps.Read.All.")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sent", "reason"),
+    [
+        pytest.param(403, nested("Forbidden", "An error has occurred"), {}, R.NOT_LICENSED, id="licence"),
+        pytest.param(
+            403,
+            nested("Forbidden", "An error has occurred"),
+            {"permitted": False},
+            R.PERMISSION_DENIED,
+            id="no-permission",
+        ),
+        pytest.param(
+            403,
+            nested("Forbidden", "Application is not authorized to perform this operation"),
+            {},
+            R.PERMISSION_DENIED,
+            id="not-authorized",
+        ),
+        pytest.param(
+            403,
+            nested("Forbidden", "An error has occurred"),
+            {"writing": True},
+            R.PERMISSION_DENIED,
+            id="a-write",
+        ),
+        pytest.param(403, plain("Forbidden"), {}, R.PERMISSION_DENIED, id="not-from-intune"),
+        pytest.param(403, None, {}, R.PERMISSION_DENIED, id="no-body"),
+    ],
+)
+def test_intune_refuses_a_permitted_read_for_want_of_a_licence(status, body, sent, reason):
+    assert judge(status, body, **{"permitted": True, **sent}).reason_code is reason

@@ -384,7 +384,11 @@ def test_a_change_that_needs_approval_says_that_a_request_was_filed(writable):
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        pytest.param({"status": 403, "body": "nested"}, R.PERMISSION_DENIED, id="403"),
+        pytest.param(
+            {"status": 403, "body": "nested", "message": "Application is not authorized"},
+            R.PERMISSION_DENIED,
+            id="403",
+        ),
         pytest.param({"status": 502, "body": "html"}, R.DEPENDENCY_UNREACHABLE, id="502-html"),
         pytest.param({"status": 400, "body": "empty"}, R.INVALID_REQUEST, id="400-empty"),
         pytest.param({"status": 401}, R.AUTHENTICATION_FAILED, id="401"),
