@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: help demo test check format dev schema docs test-pgsql faults bench-runs lock clean
 
@@ -61,10 +62,10 @@ clean:  ## Remove what was installed and made here
 	  { echo "Atlas needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/.runtime: .venv/bin/python requirements/runtime.txt pyproject.toml plugins/assignments/pyproject.toml
+.venv/.runtime: .venv/bin/python requirements/runtime.txt pyproject.toml $(PLUGINS)
 	@echo "Installing into .venv (once) ..."
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/runtime.txt
-	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . -e plugins/assignments
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . $(patsubst %/pyproject.toml,-e %,$(PLUGINS))
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements/dev.txt

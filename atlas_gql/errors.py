@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from atlas_gql.reasons import ReasonCode
+from atlas_gql.reasons import NO_ENTRY, ReasonCode
 
 
 class AtlasError(Exception):
@@ -209,6 +209,11 @@ class GraphError(OperationFailure):
         self.retry_after = retry_after
         self.may_have_happened = may_have_happened
         self.client_request_id: str | None = None
+
+    @property
+    def no_entry(self) -> bool:
+        """Whether Atlas did not get into the tenant, so that every other call would end in the same way."""
+        return self.reason_code in NO_ENTRY and self.status is None
 
 
 class ConfigurationError(AtlasError):

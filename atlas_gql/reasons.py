@@ -245,6 +245,18 @@ REASONS: dict[ReasonCode, Reason] = {
     ),
 }
 
+NO_ENTRY = (
+    ReasonCode.AUTHENTICATION_FAILED,
+    ReasonCode.CREDENTIAL_EXPIRED,
+    ReasonCode.CONSENT_MISSING,
+    ReasonCode.BLOCKED_BY_POLICY,
+    ReasonCode.TENANT_NOT_FOUND,
+    ReasonCode.MISSING_CONFIGURATION,
+)
+"""Why a run did not get into the tenant at all: nothing there can be reached until somebody mends that.
+
+An index of the runs has the same list: whoever changes it makes a migration."""
+
 DESCRIPTIONS: dict[ReasonCode, str] = {code: reason.meaning for code, reason in REASONS.items()}
 """One public sentence for each reason code."""
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from atlas_gql import simulator as simulators
-from atlas_gql.simulator import Running
+from atlas_gql.simulator import DEMO_TENANT, Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.paths import DATA_DIR
@@ -55,5 +55,8 @@ def place(atlas: Installation, simulator: Running, pristine: object) -> Place:
     """A workspace with the demo tenant, which is as it was made."""
     httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
     httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
+    httpx.delete(f"{simulator.url}/_simulator/habits").raise_for_status()
+    granted = {"tenant": DEMO_TENANT.id}
+    httpx.post(f"{simulator.url}/_simulator/registration", json=granted).raise_for_status()
     httpx.delete(f"{simulator.url}/_simulator/journal").raise_for_status()
     return atlas.new_place()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from atlas_gql.cli.output import AsJson, show
-from atlas_gql.plugins.loading import discover, load_operations, names
+from atlas_gql.plugins.loading import discover, load_plugins, names
 from atlas_gql.settings import load_settings
 
 app = typer.Typer(name="plugins", help="What adds operations to Atlas.", no_args_is_help=True)
@@ -13,12 +15,27 @@ app = typer.Typer(name="plugins", help="What adds operations to Atlas.", no_args
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the plugins that are loaded, and their operations. ATLAS_LOAD_PLUGINS restricts them."""
+    """List the plugins, what they add, and why one is not loaded. ATLAS_LOAD_PLUGINS restricts them."""
     found = discover(names(load_settings().load_plugins))
-    load_operations(found)  # together: they must not take each other's names
+    refused = load_plugins(found).refused  # together: they must not take each other's names
     show(
-        ({"name": name, "operations": sorted(load_operations([(name, plugin)]))} for name, plugin in found),
-        {"name": "Name", "operations": "Operations"},
+        (_row(name, plugin, refused.get(name)) for name, plugin in found),
+        {
+            "name": "Name",
+            "operations": "Operations",
+            "policyTypes": "Policy types",
+            "refused": "Why it is not loaded",
+        },
         empty="No plugin is loaded.",
         as_json=as_json,
     )
+
+
+def _row(name: str, plugin: Any, refused: str | None) -> dict[str, Any]:
+    offered = load_plugins([] if refused else [(name, plugin)])
+    return {
+        "name": name,
+        "operations": list(offered.operations),
+        "policyTypes": [row.policy_type for row in offered.policy_types],
+        "refused": refused,
+    }

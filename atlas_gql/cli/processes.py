@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from atlas_gql import logs
@@ -154,9 +155,10 @@ def demo() -> None:
 
 def schema() -> None:
     """Print the GraphQL schema of the installed plugins."""
+    from atlas_gql.plugins.loading import discover, load_operations, names
     from atlas_gql.schema.build import build_schema, print_sdl
 
-    operations = _operations(load_settings())
+    operations = load_operations(discover(names(load_settings().load_plugins)))
     sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
 
 
@@ -183,9 +185,15 @@ def _process() -> Iterator[tuple[Settings, Location]]:
 
 
 def _operations(settings: Settings) -> dict[str, Any]:
-    from atlas_gql.plugins.loading import discover, load_operations, names
+    """The operations on offer, and with them the policy types; a plugin that is not loaded is logged."""
+    from atlas_gql.graph.contracts import offer
+    from atlas_gql.plugins.loading import discover, load_plugins, names
 
-    return load_operations(discover(names(settings.load_plugins)))
+    loaded = load_plugins(discover(names(settings.load_plugins)))
+    for name, why in loaded.refused.items():
+        structlog.get_logger("atlas.plugin").error("plugin not loaded", plugin=name, reason=why)
+    offer(loaded.policy_types)
+    return loaded.operations
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

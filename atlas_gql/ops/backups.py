@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import backup_sets
-from atlas_gql.ops import items
+from atlas_gql.ops import earlier, items
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.inputs import digest
@@ -109,7 +109,9 @@ async def reopen(tx: Transaction, set_id: UUID) -> None:
 
 def content_of(policy: CapturedPolicy) -> dict[str, Any]:
     """What a backup stores of a policy beside its identity."""
-    return {
+    # Only what is there, so that the content of all other policies stays what it was.
+    doubtful = [dict(assignment) for assignment in policy.suspicious]
+    return ({"suspicious": doubtful} if doubtful else {}) | {
         "assignments": [dict(assignment) for assignment in policy.assignments],
         "groups": {key: dict(value) for key, value in policy.groups.items()},
         "filters": {key: dict(value) for key, value in policy.filters.items()},
@@ -130,6 +132,7 @@ def captured_from(
         assignments=tuple(content.get("assignments", ())),
         groups=content.get("groups", {}),
         filters=content.get("filters", {}),
+        suspicious=tuple(content.get("suspicious", ())),
     )
 
 
@@ -175,6 +178,35 @@ class RunBackups:
         self._claim = claim
         self._settled = left.settled
 
+    async def had(self, policy_type: str) -> bool:
+        claim = self._claim
+        return await earlier.had(
+            self._database,
+            tenant_id=claim.tenant_id,
+            set_id=claim.row.subject_id,
+            policy_type=policy_type,
+        )
+
+    async def last(self, policy_type: str, ids: Collection[str]) -> dict[str, CapturedPolicy]:
+        claim = self._claim
+        rows = await earlier.last(
+            self._database,
+            tenant_id=claim.tenant_id,
+            set_id=claim.row.subject_id,
+            policy_type=policy_type,
+            ids=ids,
+        )
+        return {
+            row.external_id: captured_from(
+                policy_type=policy_type,
+                external_id=row.external_id,
+                name=row.name,
+                platform=row.platform,
+                content=row.content,
+            )
+            for row in rows
+        }
+
     async def save(self, captured: Sequence[CapturedPolicy]) -> None:
         claim = self._claim
         captured = [policy for policy in captured if policy.key not in self._settled]
@@ -205,6 +237,6 @@ def _item(policy: CapturedPolicy, failures: Mapping[str, Failure]) -> Item:
         key=policy.key,
         label=policy.name,
         state=state,
-        result=None if failure else "captured",
+        result=None if failure else "suspicious" if policy.suspicious else "captured",
         failure=failure,
     )

@@ -20,6 +20,7 @@ from atlas_gql.ops.failures import classify
 from atlas_gql.ops.graph import ReadOnlyGraph
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
+from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import Left
 from atlas_gql.plugins.api import Run, Tenant
 
@@ -38,6 +39,7 @@ class Context:
         tenant: Tenant,
         graph: GraphClient,
         restores: RestoreWriter,
+        provider: RunProvider,
         executor: Executor,
         left: Left,
     ) -> None:
@@ -56,6 +58,7 @@ class Context:
         self.graph: GraphClient = ReadOnlyGraph(graph)
         self.backups = RunBackups(database, claim, left)
         self.restores = restores
+        self.provider = provider
         self.again = left.again
         self._settled = left.settled
         self._log = structlog.get_logger("atlas.plugin").bind(

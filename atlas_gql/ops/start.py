@@ -316,7 +316,7 @@ class _Attempt:
 
     # --- what the operation's `check` and `create` may use -------------------------------------------
 
-    async def new_backup_set(self, *, policy_types: Sequence[str]) -> None:
+    async def new_backup_set(self, *, policy_types: Sequence[str], policies: Sequence[str] = ()) -> None:
         await backups.new_backup_set(
             self._tx,
             set_id=self.subject_id,
@@ -324,7 +324,7 @@ class _Attempt:
             workspace_id=self._workspace_id,
             origin="requested",
             run_id=self._run_id,
-            policy_types=policy_types,
+            policy_types=[*policy_types, *policies],
         )
 
     async def new_restore_run(

@@ -33,6 +33,7 @@ from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
 from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
+from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
 from atlas_gql.ops.rights import check_rights
 from atlas_gql.ops.room import Room
@@ -59,7 +60,9 @@ def _is_cancelled() -> bool:
 class GraphClients(Protocol):
     """Where a tenant's Graph client comes from."""
 
-    async def client(self, tenant_id: UUID, *, writing: bool = False) -> GraphClient: ...
+    async def client(
+        self, tenant_id: UUID, *, writing: bool = False, looking: bool = False
+    ) -> GraphClient: ...
 
 
 class Watch(Protocol):
@@ -237,6 +240,11 @@ class Tracker:
                 plan_life=self._limits.plan_life,
                 graph=lambda: self._writer(held, operation),
                 left=left,
+            ),
+            provider=RunProvider(
+                self._database,
+                held,
+                lambda writing: self._clients.client(held.tenant_id, writing=writing, looking=True),
             ),
             executor=self._executor,
             left=left,

@@ -2,17 +2,19 @@
 
 from atlas_gql.errors import AtlasError, DomainError, GraphError, OperationFailure, ValidationError
 from atlas_gql.graph.client import GraphClient
-from atlas_gql.graph.contract import PolicyContract
+from atlas_gql.graph.contract import Family, PolicyContract, ReadStrategy, WriteStrategy
 from atlas_gql.graph.contracts import CONTRACTS, contract_of
 from atlas_gql.graph.model import (
     Assignment,
     Filter,
     Group,
+    Identity,
     Policy,
     TargetKind,
     fingerprint,
     parse_assignment,
 )
+from atlas_gql.graph.permissions import grants as grants_permission
 from atlas_gql.plugins.api import (
     Backups,
     CapturedPolicy,
@@ -35,6 +37,14 @@ from atlas_gql.plugins.api import (
     new,
     policy_key,
 )
+from atlas_gql.plugins.verification import (
+    Provider,
+    ProviderCheck,
+    ProviderHealth,
+    ProviderReport,
+    Readiness,
+    ReadinessState,
+)
 from atlas_gql.reasons import ReasonCode
 
 __all__ = [
@@ -45,16 +55,25 @@ __all__ = [
     "CapturedPolicy",
     "Doc",
     "DomainError",
+    "Family",
     "Filter",
     "GraphClient",
     "GraphError",
     "Group",
+    "Identity",
     "Operation",
     "OperationFailure",
     "PlannedPolicy",
     "PlannedWrite",
     "Policy",
     "PolicyContract",
+    "Provider",
+    "ProviderCheck",
+    "ProviderHealth",
+    "ProviderReport",
+    "ReadStrategy",
+    "Readiness",
+    "ReadinessState",
     "ReasonCode",
     "Ref",
     "RestoreOptions",
@@ -68,9 +87,11 @@ __all__ = [
     "TargetKind",
     "Tenant",
     "ValidationError",
+    "WriteStrategy",
     "contract_of",
     "existing",
     "fingerprint",
+    "grants_permission",
     "hookimpl",
     "new",
     "parse_assignment",

@@ -32,7 +32,7 @@ are final. It never sees a database session, the queue, or another tenant's data
 from __future__ import annotations
 
 import builtins
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -42,7 +42,9 @@ import pluggy
 
 from atlas_gql.errors import DomainError, OperationFailure
 from atlas_gql.graph.client import GraphClient
+from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.model import Assignment
+from atlas_gql.plugins.verification import Provider
 
 PROJECT = "atlas_gql"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -61,6 +63,18 @@ def atlas_operations() -> Iterable[Operation[Any]]:
     """Return the operations that this plugin offers.
 
     Called once in each process (web, worker, commands) when it loads its plugins.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@hookspec
+def atlas_policy_types() -> Iterable[PolicyContract]:
+    """Return the kinds of policy that this plugin adds to those that Atlas knows.
+
+    Called once in each process (web, worker, commands) when it loads its plugins. What is added is backed
+    up, planned and restored like any other kind.
 
     .. versionadded:: 0.1
     """
@@ -206,7 +220,8 @@ class CapturedPolicy:
     `assignments` are Graph's own objects, verbatim. `groups` and `filters` say, by id, what is known of
     what the assignments refer to: `{"name", "kind", "rule", "orphaned"}` and `{"name", "platform",
     "rule", "orphaned"}`; `orphaned` is what is gone, and a group that can still be brought back has
-    `deletedAt` besides. `error` set means that the assignments are not known.
+    `deletedAt` besides. `error` set means that the assignments are not known. `suspicious` are those of the
+    assignments whose settings came back empty, each as the last backup that had its settings gave it.
     """
 
     policy_type: str
@@ -217,6 +232,7 @@ class CapturedPolicy:
     assignments: tuple[Mapping[str, Any], ...] = ()
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    suspicious: tuple[Mapping[str, Any], ...] = ()
     error: OperationFailure | None = None
 
     @property
@@ -233,7 +249,18 @@ def policy_key(policy_type: str, policy_id: str) -> str:
 
 
 class Backups(Protocol):
-    """The tenant's backup set that this run captures."""
+    """The tenant's backup set that this run captures.
+
+    The last backup of a kind is the newest complete or partial set that was to hold all its policies.
+    """
+
+    async def had(self, policy_type: str) -> bool:
+        """Whether the last backup of a kind holds policies of it whose assignments are known."""
+        ...
+
+    async def last(self, policy_type: str, ids: Collection[str]) -> Mapping[str, CapturedPolicy]:
+        """Those of the policies, by id, whose assignments the last backup of their kind holds."""
+        ...
 
     async def save(self, captured: Sequence[CapturedPolicy]) -> None:
         """Keep policies in the set, and count each as an item of the run; one transaction.
@@ -340,8 +367,12 @@ class Start(Protocol):
     tenant: Tenant
     subject_id: UUID
 
-    async def new_backup_set(self, *, policy_types: Sequence[str]) -> None:
-        """Make the backup set `subject_id`, to be filled by the run."""
+    async def new_backup_set(self, *, policy_types: Sequence[str], policies: Sequence[str] = ()) -> None:
+        """Make the backup set `subject_id`, to be filled by the run.
+
+        With all policies of these kinds, and with single ones named by their keys; without either, with
+        the whole tenant.
+        """
         ...
 
     async def new_restore_run(
@@ -407,6 +438,11 @@ class RunContext(Protocol):
 
     @property
     def restores(self) -> Restores: ...
+
+    @property
+    def provider(self) -> Provider:
+        """How Atlas reaches this tenant, to verify it."""
+        ...
 
     @property
     def again(self) -> frozenset[str] | None:

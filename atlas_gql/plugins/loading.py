@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
 from atlas_gql.errors import ConfigurationError
+from atlas_gql.graph.contract import PolicyContract
+from atlas_gql.graph.contracts import CORE
 from atlas_gql.plugins import api
 from atlas_gql.plugins.api import PROJECT, Operation
+from atlas_gql.plugins.policy_types import names_of, problem_of
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _MUTATION = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -40,44 +44,89 @@ def _load(point: EntryPoint) -> Any:
         raise ConfigurationError(f"The plugin {point.name} does not import: {type(exc).__name__}.") from exc
 
 
-def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[Any]]:
-    """Every plugin's operations by type, in the order of their types.
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What plugins offer together; `refused` says by plugin why it was not loaded."""
 
-    Raises ConfigurationError when a plugin implements an unknown hook, or an operation's name is taken or
-    malformed; the message names both plugins.
+    operations: dict[str, Operation[Any]]
+    policy_types: tuple[PolicyContract, ...]
+    refused: dict[str, str]
+
+
+def load_plugins(plugins: Iterable[tuple[str, Any]]) -> Loaded:
+    """Every plugin's operations, in the order of their types, and its policy types.
+
+    A plugin with anything that is malformed or that another one has already, or with a hook that Atlas
+    does not know, offers nothing at all; the others are not touched by it.
     """
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(api)
-    taken: dict[str, str] = {}
     operations: dict[str, Operation[Any]] = {}
+    policy_types: list[PolicyContract] = []
+    refused: dict[str, str] = {}
+    taken = {name: "Atlas itself" for row in CORE for name in names_of(row)}
     for name, plugin in plugins:
         try:
-            manager.register(plugin, name=name)
-            manager.check_pending()
-        except pluggy.PluginValidationError as exc:
+            offered, rows, claimed = _offers(name, plugin, taken)
+        except ConfigurationError as exc:
+            refused[name] = exc.message
+            continue
+        operations |= offered
+        policy_types += rows
+        taken |= claimed
+    return Loaded(
+        operations=dict(sorted(operations.items())), policy_types=tuple(policy_types), refused=refused
+    )
+
+
+def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[Any]]:
+    """Every plugin's operations by type. Raises ConfigurationError when one of them is not loaded."""
+    loaded = load_plugins(plugins)
+    if loaded.refused:
+        raise ConfigurationError(next(iter(loaded.refused.values())))
+    return loaded.operations
+
+
+def _offers(
+    name: str, plugin: Any, taken: Mapping[str, str]
+) -> tuple[dict[str, Operation[Any]], list[PolicyContract], dict[str, str]]:
+    """What one plugin offers, and the names that it takes with that. Raises ConfigurationError."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(api)
+    try:
+        manager.register(plugin, name=name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as exc:
+        raise ConfigurationError(f"The plugin {name} implements a hook that Atlas does not know.") from exc
+    claimed: dict[str, str] = {}
+    operations = [one for offered in manager.hook.atlas_operations() for one in offered]
+    rows = [one for offered in manager.hook.atlas_policy_types() for one in offered]
+    for operation in operations:
+        _check(operation, name)
+        _take(claimed, taken, name, f"operation type {operation.type}", f"mutation {operation.mutation}")
+    for row in rows:
+        if problem := problem_of(row):
+            what = getattr(row, "path", None) or type(row).__name__
             raise ConfigurationError(
-                f"The plugin {name} implements a hook that Atlas does not know."
-            ) from exc
-        hook = manager.subset_hook_caller(
-            "atlas_operations", [other for other in manager.get_plugins() if other is not plugin]
-        )
-        for operation in (one for offered in hook() for one in offered):
-            _take(operation, name, taken)
-            operations[operation.type] = operation
-    return dict(sorted(operations.items()))
+                f"The policy type {what} of the plugin {name} cannot be used: {problem}."
+            )
+        _take(claimed, taken, name, *names_of(row))
+    return {operation.type: operation for operation in operations}, rows, claimed
 
 
-def _take(operation: Operation[Any], plugin: str, taken: dict[str, str]) -> None:
+def _take(claimed: dict[str, str], taken: Mapping[str, str], plugin: str, *names: str) -> None:
+    for what in names:
+        owner = claimed.get(what) or taken.get(what)
+        if owner is not None:
+            raise ConfigurationError(f"The {what} is offered by both {owner} and {plugin}.")
+        claimed[what] = plugin
+
+
+def _check(operation: Operation[Any], plugin: str) -> None:
     if not _TYPE.fullmatch(operation.type):
         raise ConfigurationError(f"The plugin {plugin} offers an operation without a type like plugin.verb.")
     if not _MUTATION.fullmatch(operation.mutation):
         raise ConfigurationError(
             f"{operation.type} of the plugin {plugin} has no mutation name like fetchIt."
         )
-    for what in (f"operation type {operation.type}", f"mutation {operation.mutation}"):
-        if what in taken:
-            raise ConfigurationError(f"The {what} is offered by both {taken[what]} and {plugin}.")
-        taken[what] = plugin
 
 
 def names(setting: str | None) -> list[str] | None:

@@ -122,13 +122,16 @@ class Clients:
         self._pacer = Pacer()
         self._kept: dict[tuple[UUID, bool], _Kept] = {}
 
-    async def client(self, tenant_id: UUID, *, writing: bool = False) -> GraphClient:
-        """The tenant's client; a NullGraphClient that tells why when there is none to be had."""
+    async def client(self, tenant_id: UUID, *, writing: bool = False, looking: bool = False) -> GraphClient:
+        """The tenant's client; a NullGraphClient that tells why when there is none to be had.
+
+        With `looking` the one that writes is there also while writes are switched off: to ask what it may.
+        """
         row = await self._database.scope(ENGINE).one(_PROVIDER, tenant_id=tenant_id, writing=writing)
         self._forget_idle()
         if row is None:
             return NullGraphClient(NO_PROVIDER)
-        if writing and not row.writes_enabled:
+        if writing and not row.writes_enabled and not looking:
             return NullGraphClient(WRITES_OFF)
         cloud = self._cloud(row.cloud)
         if cloud is None:

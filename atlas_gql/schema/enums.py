@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from atlas_gql.plugins.verification import ReadinessState
 from atlas_gql.providers.material import CredentialKind
 from atlas_gql.providers.providers import CloudName
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
@@ -60,6 +61,37 @@ described(
     "Why a plan leaves something out or blocks it: a reason code, or something that is no failure.",
     {**{reason.value: text for reason, text in DESCRIPTIONS.items()}, **_NOTES},
 )(PlanNote)
+
+
+described(
+    "Whether something can be done in a tenant.",
+    {
+        "ready": "It can.",
+        "missing_permission": "The application lacks the permission.",
+        "not_licensed": "The tenant lacks the licence.",
+        "needs_approval": "It can, once a second administrator has approved it (Multi Admin Approval).",
+        "unreachable": "It could not be found out, or Microsoft refuses it; see the reason code.",
+    },
+)(ReadinessState)
+
+
+@described(
+    "How Atlas's way into a tenant stands, by its last verification and by what runs have met since.",
+    {
+        "none": "The tenant has no provider.",
+        "not_verified": "It was not verified yet, or not since a run was last refused.",
+        "ready": "Every kind of policy that the tenant is licensed for can be read and, where writes are"
+        " enabled, written, if need be after an approval.",
+        "degraded": "Something cannot be read or written; the verification says what.",
+        "failing": "Nothing can be read, or the newest run that tried did not get in.",
+    },
+)
+class ProviderStatus(StrEnum):
+    NONE = "none"
+    NOT_VERIFIED = "not_verified"
+    READY = "ready"
+    DEGRADED = "degraded"
+    FAILING = "failing"
 
 
 @described(

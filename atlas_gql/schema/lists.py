@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     Boolean,
-    Column,
     ColumnElement,
     DateTime,
     SQLColumnExpression,
@@ -18,8 +17,10 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    false,
     func,
     or_,
+    true,
 )
 
 from atlas_gql.db.tables import (
@@ -38,13 +39,13 @@ from atlas_gql.db.tables import (
     workspaces,
 )
 from atlas_gql.providers.credentials import USES
-from atlas_gql.schema import maps
+from atlas_gql.schema import maps, standing
 from atlas_gql.schema.connections import Listing
 
 NEWEST_FIRST = ("created_at", "uuid")
 
 
-def _in(column: Column[Any], name: str, of: Any = Text) -> ColumnElement[bool]:
+def _in(column: ColumnElement[Any], name: str, of: Any = Text) -> ColumnElement[bool]:
     """That a column holds one of the values given under this name."""
     return column == any_(bindparam(name, type_=ARRAY(of)))
 
@@ -79,7 +80,16 @@ TENANTS = Listing(
     rows=maps.TENANT,
     of=(tenants.c.workspace_id,),
     sort=("name", "uuid"),
-    filters={"within": _in(tenants.c.id, "within", Uuid)},
+    filters={
+        "within": _in(tenants.c.id, "within", Uuid),
+        "provider_status": _in(standing.PROVIDER_STATUS, "provider_status"),
+        # What was never backed up is older than any backup.
+        "backed_up_before": func.coalesce(
+            standing.LAST_BACKUP_AT.op("<")(bindparam("backed_up_before", type_=DateTime(timezone=True))),
+            true(),
+        ),
+        "never_backed_up": standing.LAST_BACKUP_AT.is_(None) == bindparam("never_backed_up", type_=Boolean),
+    },
 )
 
 CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=("name", "uuid"))
@@ -173,6 +183,8 @@ BACKUP_ITEMS = Listing(
         "policy_types": _in(backup_items.c.policy_type, "policy_types"),
         "state": _in(backup_items.c.assignments_state, "state"),
         "name_contains": _contains(backup_items.c.name),
+        "suspicious": func.coalesce(maps.CONTENT.op("?", is_comparison=True)("suspicious"), false())
+        == bindparam("suspicious", type_=Boolean),
     },
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, Uuid, cast, false, func, literal_column, null, select, true
+from sqlalchemy import Text, Uuid, case, cast, false, func, literal_column, null, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql.access.capabilities import Capability
@@ -21,6 +21,7 @@ from atlas_gql.db.tables import (
     tenants,
     workspaces,
 )
+from atlas_gql.schema import standing
 from atlas_gql.schema.rows import RowMap, row_map
 
 RUN_ITEM_COLUMNS = (
@@ -39,10 +40,21 @@ TENANT = row_map(
     "Tenant",
     tenants,
     ("name", "primary_domain", "created_at", "archived_at"),
-    reads={"provider": ("provider_id",)},
+    reads={
+        "provider": ("provider_id",),
+        "providerStatus": ("stands",),
+        "providerStatusAt": ("stands_since",),
+        "providerVerification": ("verified", "verified_at"),
+        "lastSuccessfulBackupAt": ("backed_up_at",),
+    },
     provider_id=_PROVIDER_OF_TENANT,
     entra_tenant_id=cast(tenants.c.entra_tenant_id, Text),
     tenant_id=tenants.c.id,
+    stands=standing.PROVIDER_STATUS,
+    stands_since=standing.PROVIDER_STATUS_AT,
+    verified=standing.VERIFIED,
+    verified_at=standing.VERIFIED_AT,
+    backed_up_at=standing.LAST_BACKUP_AT,
 )
 
 CREDENTIAL = row_map(
@@ -85,9 +97,11 @@ OPERATION_RUN = row_map(
         "initiator": ("initiator_kind", "initiator_name"),
         "subject": ("subject_kind", "subject_id"),
         "retryOf": ("retry_of_id",),
+        "verification": ("verified", "finished_at"),
     },
     retry_of_id=operation_runs.c.retry_of,
     input=operation_runs.c.input,
+    verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
 )
 
 RUN_ITEM = row_map(
@@ -129,7 +143,7 @@ BACKUP_SET = row_map(
     reads={"run": ("run_id",)},
 )
 
-_CONTENT = (
+CONTENT = (
     select(backup_contents.c.content)
     .where(
         backup_contents.c.tenant_id == backup_items.c.tenant_id,
@@ -149,10 +163,11 @@ BACKUP_ITEM = row_map(
     reads={
         "reasonCode": ("reason",),
         "assignments": ("content",),
+        "suspicious": ("content",),
         "groups": ("content",),
         "filters": ("content",),
     },
-    content=_CONTENT,
+    content=CONTENT,
 )
 
 # A restore run's warnings are those of its items, in the plan's order.

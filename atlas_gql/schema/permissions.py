@@ -101,8 +101,8 @@ def visible(actor: Actor, row: Any, rows: RowMap) -> bool:
     return capabilities is not None and (rows.capability is None or rows.capability in capabilities)
 
 
-def granted(actor: Actor, workspace_id: UUID, capability: str | None = None) -> tuple[UUID, ...] | None:
-    """The tenants on which a workspace's member holds a capability; None for all of them.
+def granted(actor: Actor, workspace_id: UUID, *capabilities: str) -> tuple[UUID, ...] | None:
+    """The tenants on which a workspace's member holds these capabilities; None for all of them.
 
     May name tenants of the actor's other workspaces: the statement asks for the workspace as well.
     """
@@ -112,7 +112,7 @@ def granted(actor: Actor, workspace_id: UUID, capability: str | None = None) -> 
         sorted(
             tenant_id
             for tenant_id in actor.grants
-            if capability is None or capability in (actor.in_tenant(workspace_id, tenant_id) or NOTHING)
+            if (actor.in_tenant(workspace_id, tenant_id) or NOTHING).issuperset(capabilities)
         )
     )
 
@@ -168,8 +168,9 @@ class HasCapabilitySomewhere(Permission):
         everywhere = actor.in_workspace(source.workspace_id)
         if everywhere is None:
             return False
-        if self.capability not in everywhere and not granted(actor, source.workspace_id, self.capability):
-            raise Forbidden(self.capability or "")
+        capability = self.capability or ""
+        if capability not in everywhere and not granted(actor, source.workspace_id, capability):
+            raise Forbidden(capability)
         return True
 
 

@@ -14,7 +14,7 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,8 +39,10 @@ from atlas_gql.db.tables import (
     users,
     workspaces,
 )
+from atlas_gql.graph.contract import PolicyContract
+from atlas_gql.graph.contracts import offer
 from atlas_gql.plugins.api import Operation
-from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.plugins.loading import discover, load_plugins
 from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
@@ -286,17 +288,22 @@ def installation(
     database: TestDatabase,
     *,
     operations: Mapping[str, Operation[Any]] | None = None,
+    policy_types: Iterable[PolicyContract] | None = None,
     simulator: Running | None = None,
     worker: bool = True,
     **settings: Any,
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
-    `operations` are those of the installed plugins unless given; `settings` override the defaults.
+    `operations` and the added `policy_types` are those of the installed plugins unless given; `settings`
+    override the defaults.
     """
-    operations = load_operations(discover()) if operations is None else operations
+    installed = load_plugins(discover())
+    operations = installed.operations if operations is None else operations
     sealer = Sealer.from_text(generate_key())
     with ExitStack() as stack:
+        before = offer(installed.policy_types if policy_types is None else policy_types)
+        stack.callback(offer, before)
         if simulator is None:
             simulator = stack.enter_context(simulators.running())
         options = Settings(**{"simulator_url": simulator.url, **settings})

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
+from types import SimpleNamespace
 
 import orjson
 
 from atlas_gql.access.tokens import authenticate
+from atlas_gql.cli import plugins
 from atlas_gql.db.database import Database
+from atlas_gql.graph.contracts import CORE
+from atlas_gql.plugins import hookimpl
+from atlas_gql.plugins.loading import discover
 from atlas_gql.providers.sealing import Sealed, Sealer
 
 CLIENT = "3b1f7a52-5d0e-4f7c-8a54-0c6c5c0c1d22"
@@ -201,9 +207,20 @@ def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows)
 
 def test_the_loaded_plugins_are_listed(made, monkeypatch):
     operations = ["assignments.fetch", "assignments.plan", "assignments.restore"]
-    assert {"name": "assignments", "operations": operations} in made("plugins", "list")
+    shown = {"name": "assignments", "operations": operations, "policyTypes": [], "refused": None}
+    assert shown in made("plugins", "list")
     monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")
     assert made("plugins", "list") == []
+
+
+def test_a_plugin_that_is_not_loaded_says_why_beside_those_that_are(made, monkeypatch):
+    row = replace(CORE[0], path="deviceManagement/exampleProfiles")
+    bad = SimpleNamespace(atlas_policy_types=hookimpl(lambda: [row]))
+    monkeypatch.setattr(plugins, "discover", lambda names: [*discover(names), ("bad", bad)])
+    good, refused = made("plugins", "list")[0], made("plugins", "list")[-1]
+    assert (good["name"], good["refused"]) == ("assignments", None)
+    why = f"The label {row.label} is offered by both Atlas itself and bad."
+    assert refused == {"name": "bad", "operations": [], "policyTypes": [], "refused": why}
 
 
 def test_a_generated_key_seals(atlas):

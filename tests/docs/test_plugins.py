@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from atlas_gql.plugins import api
-from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase
@@ -72,18 +72,22 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.fixture
-def reviewing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_database: TestDatabase, simulator: Running
-) -> Iterator[Installation]:
-    """An installation with the second plugin, which the sections of the page make together."""
+def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """The second plugin, which the sections of the page make together, beside those that are installed."""
     file = tmp_path / "atlas_review.py"
     file.write_text("\n\n".join(SECOND))
     spec = importlib.util.spec_from_file_location("atlas_review", file)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "atlas_review", module)
     spec.loader.exec_module(module)
-    operations = load_operations([*discover(), ("example", module)])
-    with installation(test_database, simulator=simulator, operations=operations) as running:
+    loaded = load_plugins([*discover(), ("example", module)])
+    assert loaded.refused == {}
+    return loaded
+
+
+@pytest.fixture
+def reviewing(second: Loaded, test_database: TestDatabase, simulator: Running) -> Iterator[Installation]:
+    with installation(test_database, simulator=simulator, operations=second.operations) as running:
         yield running
 
 
@@ -112,6 +116,18 @@ def test_the_second_plugin_reviews_a_plan(reviewed: Place):
     assert {item["result"] for item in items} == {"as planned", "changed since"}
     given = {"restoreRunId": plan["id"], "depth": "PLAN", "policyTypes": ["mobileApps"]}
     assert 5 < reviewed.run("reviewPlan", given)["counters"]["total"] < 63
+
+
+def test_the_second_plugin_adds_a_kind_of_policy(
+    second: Loaded, test_database: TestDatabase, simulator: Running
+):
+    with installation(
+        test_database, simulator=simulator, policy_types=second.policy_types, worker=False
+    ) as running:
+        answer = running.new_place().ask("{ policyTypes { type supportsRestore whyNot } }")
+    added = answer["data"]["policyTypes"][-1]
+    assert (added["type"], added["supportsRestore"]) == ("exampleProfiles", False)
+    assert added["whyNot"].startswith("Microsoft does not document")
 
 
 def test_the_second_plugin_refuses_a_plan_that_failed(reviewed: Place):

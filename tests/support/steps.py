@@ -54,6 +54,12 @@ def faults(place: Place, *rules: dict[str, Any]) -> None:
     answer.raise_for_status()
 
 
+def habits(place: Place, **changed: Any) -> None:
+    """Let the simulated service behave so from now on; as by default where nothing is said."""
+    url = f"{place.atlas.simulator.url}/_simulator/habits"
+    httpx.post(url, json=changed).raise_for_status()
+
+
 def restore_input(plan: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The input that executes a plan as it should be."""
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -40,6 +41,7 @@ def make_world(place: Place) -> World:
     other = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
     backup = backed_up(place)
     failed = _failed_backup(place)
+    place.run("verifyProvider", {"tenantId": place.tenant_id})
     damaged(place)
     place.run("restoreAssignments", restore_input(planned(place, backup)))
     elsewhere = other.run("planAssignmentRestore", {"tenantId": other.tenant_id, "backupSetId": backup})
@@ -61,6 +63,8 @@ def make_world(place: Place) -> World:
         "failedRunId": failed["id"],
         "after": None,
         "key": str(new_id()),
+        "since": datetime.now(UTC).isoformat(),
+        "policyKey": _policy_key(place, backup),
         "sourceGroupId": str(new_id()),
         "targetGroupId": str(new_id()),
     }
@@ -74,10 +78,20 @@ def provider_of(place: Place) -> dict[str, Any]:
     return provider
 
 
+def _policy_key(place: Place, backup: str) -> str:
+    """The key that a policy of a backup has among its run's items."""
+    query = (
+        "query K($id: ID!)"
+        " { node(id: $id) { ... on BackupSet { run { items(first: 1) { nodes { key } } } } } }"
+    )
+    key: str = place.ask(query, id=backup)["data"]["node"]["run"]["items"]["nodes"][0]["key"]
+    return key
+
+
 def _failed_backup(place: Place) -> dict[str, Any]:
     """The run of a backup that could not read one kind of policy."""
     faults = f"{place.atlas.simulator.url}/_simulator/faults"
-    refused = [{"path": "deviceHealthScripts", "status": 403, "body": "nested"}]
+    refused = [{"path": "deviceHealthScripts", "status": 403}]
     httpx.post(faults, json=refused).raise_for_status()
     try:
         run = place.run("fetchAssignments", {"tenantId": place.tenant_id})

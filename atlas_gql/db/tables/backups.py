@@ -29,6 +29,9 @@ from atlas_gql.db.tables.metadata import (
     tenant_columns,
 )
 
+WHOLE = "origin = 'requested' AND state = 'complete' AND policy_types IS NULL"
+"""The condition of a set that holds all of its tenant, as its index has it."""
+
 backup_sets = Table(
     "backup_sets",
     metadata,
@@ -39,6 +42,7 @@ backup_sets = Table(
     # The run that made it; pruned long before the set, so no foreign key.
     Column("run_id", Uuid, nullable=False),
     Column("restore_run_id", Uuid),
+    # What it was to hold: kinds, and single policies as "kind/id"; null for the whole tenant.
     json("policy_types"),
     Column("item_count", Integer, nullable=False, server_default=text("0")),
     Column("failed_count", Integer, nullable=False, server_default=text("0")),
@@ -53,6 +57,7 @@ backup_sets = Table(
     one_of("state", ("capturing", "complete", "partial", "failed")),
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "run_id"),
+    Index("ix_backup_sets_whole", "tenant_id", text("completed_at DESC"), postgresql_where=text(WHOLE)),
 )
 
 backup_contents = Table(

@@ -33,6 +33,14 @@ from atlas_gql.db.tables.metadata import (
     required,
     tenant_columns,
 )
+from atlas_gql.reasons import NO_ENTRY
+
+NO_ENTRY_ENDED = (
+    "status = 'completed' AND failure_reason IN ("
+    + ", ".join(f"'{reason.value}'" for reason in NO_ENTRY)
+    + ")"
+)
+"""The condition of a run that ended because it did not get into its tenant, as its index has it."""
 
 
 def _count(name: str) -> Column[int]:
@@ -125,6 +133,11 @@ operation_runs = Table(
     Index(None, "retry_of", text("created_at DESC"), postgresql_where=text("retry_of IS NOT NULL")),
     # Whether something was written to a tenant meanwhile: few runs write.
     Index("ix_operation_runs_writing", "tenant_id", "finished_at", postgresql_where=text("writes")),
+    # When Atlas last failed to get into a tenant: how its provider stands, for every tenant of a list.
+    Index(
+        "ix_operation_runs_no_entry", "tenant_id", text("finished_at DESC"),
+        postgresql_where=text(NO_ENTRY_ENDED),
+    ),
     # Room on each page: lease, counters and progress are updated often and are not indexed (HOT).
     postgresql_with={"fillfactor": "70"},
 )  # fmt: skip

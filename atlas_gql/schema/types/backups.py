@@ -54,6 +54,14 @@ class BackupItem(Node):
     def filters(self) -> JSON | None:
         return None if self.content is None else self.content.get("filters", {})
 
+    @resolved(
+        "Assignments whose settings Microsoft gave as empty, each as the last backup that had its settings"
+        " has it: restoring from this item would lose them. None where nothing is suspicious; null when the"
+        " assignments are not known."
+    )
+    def suspicious(self) -> list[JSON] | None:
+        return None if self.content is None else self.content.get("suspicious", [])
+
 
 @strawberry.input(description="Which items of a backup set to list; all conditions must hold.")
 class BackupItemFilter:
@@ -67,9 +75,16 @@ class BackupItemFilter:
         description="The policy's name contains this, in any case.", default=None
     )
 
+    suspicious: bool | None = strawberry.field(
+        description="Whether there are assignments whose settings came back empty.", default=None
+    )
+
     def where(self) -> dict[str, Any]:
         return given(
-            policy_types=self.policy_types, state=self.state, name_contains=containing(self.name_contains)
+            policy_types=self.policy_types,
+            state=self.state,
+            name_contains=containing(self.name_contains),
+            suspicious=self.suspicious,
         )
 
 

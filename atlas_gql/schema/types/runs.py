@@ -21,6 +21,7 @@ from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
     from atlas_gql.schema.types.tenants import Tenant
@@ -104,6 +105,7 @@ class OperationRun(Node):
     subject_kind: strawberry.Private[str | None]
     subject_id: strawberry.Private[Any]
     retry_of_id: strawberry.Private[Any]
+    verified: strawberry.Private[Any]
 
     @resolved("How far it is.")
     def counters(self) -> RunCounters:
@@ -151,6 +153,13 @@ class OperationRun(Node):
         row: Any = await looked_up(info, KINDS[self.subject_kind], self.subject_id)
         # It may be gone; and what is another tenant's is never shown through this run.
         return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @resolved(
+        "What it found out about the tenant's provider; null for a run that verifies none, or has not yet.",
+        HasCapability(Capability.PROVIDERS_VIEW),
+    )
+    def verification(self) -> ProviderVerification | None:
+        return verification(self.verified, self.finished_at)
 
     @resolved("The tenant it belongs to.", ReachesTenant("tenant_id"))
     async def tenant(

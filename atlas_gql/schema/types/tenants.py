@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -13,7 +13,9 @@ from atlas_gql.access.capabilities import Capability
 from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
+from atlas_gql.schema.enums import ProviderStatus
 from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.filters import given
 from atlas_gql.schema.maps import PROVIDER, WORKSPACE
 from atlas_gql.schema.permissions import HasCapability, looked_up
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
@@ -22,6 +24,7 @@ from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.policies import Policy, PolicyFilter
 from atlas_gql.schema.types.restores import RestoreRun
 from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
+from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
     from atlas_gql.schema.types.providers import Provider
@@ -42,6 +45,39 @@ class Tenant(Node):
         description="When it was archived; it can be read still, and nothing else."
     )
     provider_id: strawberry.Private[UUID | None]
+    stands: strawberry.Private[ProviderStatus]
+    stands_since: strawberry.Private[datetime | None]
+    verified: strawberry.Private[Any]
+    verified_at: strawberry.Private[datetime | None]
+    backed_up_at: strawberry.Private[datetime | None]
+
+    @resolved("How Atlas's way into it stands.", HasCapability(Capability.PROVIDERS_VIEW))
+    def provider_status(self) -> ProviderStatus | None:
+        return self.stands
+
+    @resolved(
+        "When that was learnt: from a verification, or from the run that did not get in. Null where nothing"
+        " is known.",
+        HasCapability(Capability.PROVIDERS_VIEW),
+    )
+    def provider_status_at(self) -> datetime | None:
+        return self.stands_since
+
+    @resolved(
+        "The report of its provider's last verification; null before the first.",
+        HasCapability(Capability.PROVIDERS_VIEW),
+    )
+    def provider_verification(self) -> ProviderVerification | None:
+        return verification(self.verified, self.verified_at)
+
+    @resolved(
+        "When its newest successful backup was complete, among those that are kept: one of the whole tenant,"
+        " every policy of every kind that it is licensed for. A partly successful one does not count, and"
+        " neither does one of chosen kinds or policies. Null for never.",
+        HasCapability(Capability.BACKUPS_VIEW),
+    )
+    def last_successful_backup_at(self) -> datetime | None:
+        return self.backed_up_at
 
     @resolved("What you may do here, sorted.")
     def viewer_capabilities(self, info: Info) -> list[str]:
@@ -107,3 +143,31 @@ class Tenant(Node):
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[RestoreRun] | None:
         return await lists.RESTORE_RUNS.page(info, self.uuid, first=first, after=after)
+
+
+@strawberry.input(description="Which tenants to list; all conditions must hold.")
+class TenantFilter:
+    provider_status: list[ProviderStatus] | None = strawberry.field(
+        description="Their way in stands in one of these ways.", default=None
+    )
+    last_successful_backup_before: datetime | None = strawberry.field(
+        description="Their last successful backup is older than this, or they have none.", default=None
+    )
+    never_backed_up: bool | None = strawberry.field(
+        description="True: they have no successful backup; false: they have one.", default=None
+    )
+
+    @property
+    def needs(self) -> list[Capability]:
+        """What somebody has to hold on a tenant to learn that it passes."""
+        backups = self.last_successful_backup_before is not None or self.never_backed_up is not None
+        return [Capability.PROVIDERS_VIEW] * (self.provider_status is not None) + [
+            Capability.BACKUPS_VIEW
+        ] * backups
+
+    def where(self) -> dict[str, Any]:
+        return given(
+            provider_status=self.provider_status,
+            backed_up_before=self.last_successful_backup_before,
+            never_backed_up=self.never_backed_up,
+        )

@@ -18,7 +18,7 @@ from atlas_gql.schema.types.credentials import Credential
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
-from atlas_gql.schema.types.tenants import AuditFilter, Tenant
+from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
 
 
 @strawberry.type(description="The organisation that owns tenants and members.")
@@ -30,8 +30,19 @@ class Workspace(Node):
         return sorted(info.context.actor.in_workspace(self.workspace_id) or NOTHING)
 
     @resolved("Its tenants that you have any right on, by name.")
-    async def tenants(self, info: Info, first: First = 25, after: After = None) -> Connection[Tenant] | None:
-        where = _within(info, self)
+    async def tenants(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            TenantFilter | None,
+            strawberry.argument(
+                description="Which tenants; all when absent. Of those where you may see what it asks for."
+            ),
+        ] = None,
+    ) -> Connection[Tenant] | None:
+        where = _within(info, self, *(filter.needs if filter else ())) | (filter.where() if filter else {})
         return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("Its credentials, by name.", HasCapability(Capability.PROVIDERS_VIEW))
@@ -83,9 +94,9 @@ class Workspace(Node):
         return await lists.WORKSPACE_AUDIT.page(info, self.uuid, first=first, after=after, where=where)
 
 
-def _within(info: Info, workspace: Workspace, capability: str | None = None) -> dict[str, Any]:
-    """The filter that leaves the tenants where the viewer holds a capability; none where that is all."""
-    tenants = granted(info.context.actor, workspace.workspace_id, capability)
+def _within(info: Info, workspace: Workspace, *capabilities: str) -> dict[str, Any]:
+    """The filter that leaves the tenants where the viewer holds capabilities; none where that is all."""
+    tenants = granted(info.context.actor, workspace.workspace_id, *capabilities)
     return {} if tenants is None else {"within": tenants}
 
 

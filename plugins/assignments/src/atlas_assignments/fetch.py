@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from atlas_assignments.suspicion import lost_settings
 from atlas_gql.plugins import (
     CONTRACTS,
     CapturedPolicy,
@@ -27,20 +28,34 @@ BATCH = 100
 """Policies that are stored together."""
 
 
+MOST_CHOSEN = 100
+"""How many single policies one backup may name: each is read by a call of its own."""
+AT_ONCE = 8
+"""How many of them are read at a time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FetchAssignmentsInput:
-    """What to back up."""
+    """What to back up: the whole tenant when nothing is chosen."""
 
     policy_types: Annotated[
         tuple[str, ...],
         Doc("Kinds of policy, by Graph's collection name (`deviceConfigurations`); all kinds when absent."),
+    ] = ()
+    policies: Annotated[
+        tuple[str, ...],
+        Doc(
+            f"Only these policies, at most {MOST_CHOSEN}, each as `kind/id`: what the `key` of a backup run's"
+            " item says. Not together with `policyTypes`."
+        ),
     ] = ()
 
 
 async def create_backup_set(start: Start, given: FetchAssignmentsInput) -> None:
     """Make the set that the run will fill."""
     check_policy_types(given.policy_types)
-    await start.new_backup_set(policy_types=given.policy_types)
+    check_policies(given)
+    await start.new_backup_set(policy_types=given.policy_types, policies=given.policies)
 
 
 def check_policy_types(policy_types: Sequence[str]) -> None:
@@ -54,36 +69,106 @@ def check_policy_types(policy_types: Sequence[str]) -> None:
         raise ValidationError("A policy type is named twice.", field="policyTypes")
 
 
+def check_policies(given: FetchAssignmentsInput) -> None:
+    """Raises ValidationError for single policies that cannot be backed up so."""
+    if given.policies and given.policy_types:
+        raise ValidationError("Choose kinds of policy or single policies, not both.", field="policies")
+    if len(given.policies) > MOST_CHOSEN:
+        raise ValidationError(f"Name at most {MOST_CHOSEN} policies, or their kinds.", field="policies")
+    if len(set(given.policies)) != len(given.policies):
+        raise ValidationError("A policy is named twice.", field="policies")
+    for key in given.policies:
+        policy_type, _, policy_id = key.partition("/")
+        if policy_type not in CONTRACTS or not policy_id:
+            raise ValidationError(
+                "Name each policy as `kind/id`, such as `deviceConfigurations/` and its Graph id.",
+                field="policies",
+            )
+
+
 async def describe_backup(_start: Start, given: FetchAssignmentsInput) -> Mapping[str, Any]:
     """What the audit entry says of a backup."""
-    return {"policyTypes": list(given.policy_types)}
+    return {"policyTypes": list(given.policy_types), "policies": list(given.policies)}
 
 
 async def fetch(ctx: RunContext, given: FetchAssignmentsInput) -> None:
-    """Capture the policies kind by kind; a kind that cannot be listed fails alone."""
+    """Capture what was chosen; of a tenant that Atlas does not get into, nothing is tried any further."""
     await ctx.total(0)
+    if given.policies:
+        await _fetch_chosen(ctx, given.policies)
+    else:
+        await _fetch_kinds(ctx, given.policy_types)
+
+
+async def _fetch_kinds(ctx: RunContext, chosen: Sequence[str]) -> None:
+    """Capture kind by kind; a kind that cannot be listed fails alone.
+
+    A kind without a licence that nobody asked for by name is left out. Raises OperationFailure when that
+    leaves nothing: a tenant without any licence was not backed up.
+    """
     captures = Captures(ctx)
     todo = Todo(await ctx.done(), ctx.again)
-    seen = 0
-    for policy_type in filter(todo.has, given.policy_types or tuple(CONTRACTS)):
+    seen, left_out, listed = 0, None, False
+    for policy_type in filter(todo.has, chosen or tuple(CONTRACTS)):
         contract = CONTRACTS[policy_type]
         try:
             async for batch in _batches(ctx, contract, todo):
                 seen += len(batch)
                 await ctx.total(seen)
                 await ctx.backups.save(await captures.captured(batch))
+            listed = True
             missing = todo.missing(policy_type)
             seen += len(missing)
             await ctx.total(seen)
             for key in missing:
                 await ctx.failed(key, "", _gone())
         except OperationFailure as exc:
-            if exc.reason_code is ReasonCode.MISSING_CONFIGURATION:
-                raise  # nothing of this tenant can be reached
+            if isinstance(exc, GraphError) and exc.no_entry:
+                raise
+            exc.failure_code = "list_failed"
+            if not chosen and await _never_licensed(ctx, contract, exc):
+                left_out = exc
+                await ctx.skipped(policy_type, contract.label, exc)
+                continue
             seen += 1
             await ctx.total(seen)
-            exc.failure_code = "list_failed"
             await ctx.failed(policy_type, contract.label, exc)
+    if left_out is not None and not listed and ctx.again is None:
+        raise left_out
+
+
+async def _never_licensed(ctx: RunContext, contract: PolicyContract, exc: OperationFailure) -> bool:
+    """Whether a list fails for want of a licence that the tenant did not have at the last backup either.
+
+    What was there then and cannot be read now must be seen. Gives the failure its code.
+    """
+    if exc.reason_code is not ReasonCode.NOT_LICENSED:
+        return False
+    lost = await ctx.backups.had(contract.policy_type)
+    exc.failure_code = "licence_lost" if lost else "not_licensed"
+    return not lost
+
+
+async def _fetch_chosen(ctx: RunContext, keys: Sequence[str]) -> None:
+    """Capture single policies, each read alone."""
+    done = await ctx.done()
+    left = [key for key in keys if key not in done]
+    await ctx.total(len(left))
+    found: list[Policy] = []
+
+    async def read(key: str) -> None:
+        policy_type, _, policy_id = key.partition("/")
+        try:
+            found.append(await ctx.graph.policy(CONTRACTS[policy_type], policy_id))
+        except GraphError as exc:
+            if exc.no_entry:
+                raise
+            gone = exc.reason_code is ReasonCode.NOT_FOUND
+            await ctx.failed(key, "", _gone() if gone else exc)
+
+    await ctx.each(left, read, at_once=AT_ONCE)
+    if found:
+        await ctx.backups.save(await Captures(ctx).captured(found))
 
 
 class Todo:
@@ -152,9 +237,12 @@ class Captures:
         assignments = [assignment for policy in policies for assignment in policy.assignments]
         await self._look_up({a.group_id for a in assignments if a.group_id})
         known = await self._known_filters() if any(a.filter_id for a in assignments) else {}
-        return [self._captured(policy, known) for policy in policies]
+        lost = await lost_settings(self._ctx, policies)
+        return [self._captured(policy, known, lost.get(policy.id, ())) for policy in policies]
 
-    def _captured(self, policy: Policy, known: Mapping[str, Filter]) -> CapturedPolicy:
+    def _captured(
+        self, policy: Policy, known: Mapping[str, Filter], suspicious: tuple[Mapping[str, Any], ...]
+    ) -> CapturedPolicy:
         groups = {a.group_id for a in policy.assignments if a.group_id}
         filters = {a.filter_id for a in policy.assignments if a.filter_id}
         return CapturedPolicy(
@@ -166,6 +254,7 @@ class Captures:
             assignments=tuple(assignment.raw for assignment in policy.assignments),
             groups={key: _group(self._groups[key]) for key in sorted(groups)},
             filters={key: _filter(known.get(key)) for key in sorted(filters)},
+            suspicious=suspicious,
             error=policy.error,
         )
 

@@ -78,7 +78,12 @@ def plan_policy(
     changes = changes_between(base, wanted, translations, alone)
     base_hash = fingerprint(base)
     writes = fingerprint(wanted.values()) != base_hash
-    context = Context(policy=live, matched_by_name=match.matched_by == "name", references=references)
+    context = Context(
+        policy=live,
+        matched_by_name=match.matched_by == "name",
+        references=references,
+        doubtful=source.doubtful,
+    )
     return PlannedPolicy(
         item_id=item.id,
         action="write" if writes else "none",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from atlas_assignments.suspicion import doubtful
 from atlas_gql.plugins import (
     Assignment,
     CapturedPolicy,
+    Identity,
     OperationFailure,
     PolicyContract,
     ReasonCode,
@@ -26,6 +28,8 @@ class Source:
     direct: tuple[Assignment, ...]
     inherited: tuple[Assignment, ...]
     """Those that a policy set brought along; they are never written."""
+    doubtful: frozenset[Identity] = frozenset()
+    """Those that the backup has without the settings that they once had."""
 
 
 def read_source(item: SourceItem) -> Source:
@@ -51,6 +55,7 @@ def read_source(item: SourceItem) -> Source:
         contract=contract,
         direct=tuple(a for a in assignments if a.is_direct),
         inherited=tuple(a for a in assignments if not a.is_direct),
+        doubtful=doubtful(policy),
     )
 
 

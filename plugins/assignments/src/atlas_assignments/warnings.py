@@ -15,7 +15,7 @@ from typing import Any
 
 from atlas_assignments.changes import Change, ChangeKind, describe_target, filter_label, intent_of
 from atlas_assignments.mapping import Found, Reference, References
-from atlas_gql.plugins import Assignment, Policy, TargetKind
+from atlas_gql.plugins import Assignment, Identity, Policy, TargetKind
 
 
 class WarningCode(StrEnum):
@@ -34,6 +34,7 @@ class WarningCode(StrEnum):
     GROUP_RULE_DIFFERS = "GROUP_RULE_DIFFERS"
     FILTER_RULE_DIFFERS = "FILTER_RULE_DIFFERS"
     MATCHED_BY_NAME = "MATCHED_BY_NAME"
+    SETTINGS_MISSING = "SETTINGS_MISSING"
 
 
 DESCRIPTIONS: dict[WarningCode, str] = {
@@ -50,6 +51,7 @@ DESCRIPTIONS: dict[WarningCode, str] = {
     WarningCode.GROUP_RULE_DIFFERS: "A group's membership rule is not the one that was backed up.",
     WarningCode.FILTER_RULE_DIFFERS: "A filter's rule is not the one that was backed up.",
     WarningCode.MATCHED_BY_NAME: "A policy, group or filter was recognised by its name only.",
+    WarningCode.SETTINGS_MISSING: "The backup has an app assignment without the settings it once had.",
 }
 """One public sentence for each warning code."""
 
@@ -61,6 +63,8 @@ class Context:
     policy: Policy
     matched_by_name: bool
     references: References
+    doubtful: frozenset[Identity] = frozenset()
+    """The backup's assignments that lack the settings they once had, by their identity in the backup."""
 
 
 Finding = tuple[WarningCode, str]
@@ -93,6 +97,12 @@ def _of_change(change: Change, changes: Sequence[Change], context: Context) -> I
     yield from _gained(old, new, changes, context)
     yield from _filtered(old, new, context)
     yield from _rules(change, context)
+    if change.source is not None and change.source.identity in context.doubtful:
+        message = (
+            f'"{context.policy.name}" will get no settings for {_who(new, context)}: Microsoft gave none when'
+            " it was backed up, and an earlier backup has them."
+        )
+        yield WarningCode.SETTINGS_MISSING, message
 
 
 def _lost(old: Assignment | None, new: Assignment | None, context: Context) -> Iterator[Finding]:
