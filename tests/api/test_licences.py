@@ -88,6 +88,14 @@ def all_keys(place: Place) -> list[str]:
     return [f"{node['policyType']}/{node['externalId']}" for node in nodes]
 
 
+def test_a_kind_of_which_something_was_read_is_not_left_out(place: Place) -> None:
+    catalog = "configurationPolicies"
+    faults(place, {"path": f"{catalog}$", "query": "skiptoken", "status": 403, "body": "nested"})
+    run = fetched(place)
+    assert (run["outcome"], run["counters"]["skipped"]) == ("PARTIALLY_SUCCEEDED", 0)
+    assert left_out(run) == [(catalog, "FAILED", "assignments.fetch.list_failed", "NOT_LICENSED")]
+
+
 def test_a_tenant_without_any_licence_was_not_backed_up(place: Place) -> None:
     habits(place, unlicensed=["*"])
     run = place.run("fetchAssignments", {"tenantId": place.tenant_id})

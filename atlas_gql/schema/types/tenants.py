@@ -160,10 +160,11 @@ class TenantFilter:
     @property
     def needs(self) -> list[Capability]:
         """What somebody has to hold on a tenant to learn that it passes."""
-        backups = self.last_successful_backup_before is not None or self.never_backed_up is not None
-        return [Capability.PROVIDERS_VIEW] * (self.provider_status is not None) + [
-            Capability.BACKUPS_VIEW
-        ] * backups
+        asked = {
+            Capability.PROVIDERS_VIEW: (self.provider_status,),
+            Capability.BACKUPS_VIEW: (self.last_successful_backup_before, self.never_backed_up),
+        }
+        return [needed for needed, given in asked.items() if any(value is not None for value in given)]
 
     def where(self) -> dict[str, Any]:
         return given(

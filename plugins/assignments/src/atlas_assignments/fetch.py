@@ -126,7 +126,7 @@ async def _fetch_kinds(ctx: RunContext, chosen: Sequence[str]) -> None:
             if isinstance(exc, GraphError) and exc.no_entry:
                 raise
             exc.failure_code = "list_failed"
-            if not chosen and await _never_licensed(ctx, contract, exc):
+            if not chosen and not todo.met(policy_type) and await _never_licensed(ctx, contract, exc):
                 left_out = exc
                 await ctx.skipped(policy_type, contract.label, exc)
                 continue
@@ -189,6 +189,11 @@ class Todo:
         self._met.add(key)
         wanted = self._whole(policy.policy_type) or key in self._left(policy.policy_type)
         return wanted and key not in self._done
+
+    def met(self, policy_type: str) -> bool:
+        """Whether any policy of a kind was seen in the tenant."""
+        start = policy_key(policy_type, "")
+        return any(key.startswith(start) for key in self._met)
 
     def missing(self, policy_type: str) -> list[str]:
         """The keys of those that were to be captured and are not in the tenant any more."""

@@ -44,6 +44,7 @@ def read_source(item: SourceItem) -> Source:
     contract = contract_of(policy.policy_type)
     try:
         assignments = [parse_assignment(contract, raw) for raw in policy.assignments]
+        lacking = doubtful(policy)
     except ValueError as exc:
         raise OperationFailure(
             "The backup holds something for this policy that is no assignment.",
@@ -55,7 +56,7 @@ def read_source(item: SourceItem) -> Source:
         contract=contract,
         direct=tuple(a for a in assignments if a.is_direct),
         inherited=tuple(a for a in assignments if not a.is_direct),
-        doubtful=doubtful(policy),
+        doubtful=lacking,
     )
 
 
