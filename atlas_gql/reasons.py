@@ -49,6 +49,7 @@ class ReasonCode(StrEnum):
     UNKNOWN_OPERATION = "UNKNOWN_OPERATION"
     EXTENSION = "EXTENSION"
     UNKNOWN_ERROR = "UNKNOWN_ERROR"
+    CHANGED_SINCE = "CHANGED_SINCE"
 
 
 class Reason(NamedTuple):
@@ -185,6 +186,12 @@ REASONS: dict[ReasonCode, Reason] = {
         "The policy's assignments changed after the plan was made.",
         "Somebody, or another tool, changed the policy between the plan and its execution.",
         "Make a new plan, look at it, and execute that one. A retry leaves such policies out.",
+    ),
+    ReasonCode.CHANGED_SINCE: Reason(
+        "Somebody changed the policy after the restore that is to be undone.",
+        "The policy holds neither what the restore wrote nor what was there before it.",
+        "Leave it, or plan a restore of the backup set that keeps the state before: its plan shows what of"
+        " the later change would be lost.",
     ),
     ReasonCode.PLAN_EXPIRED: Reason(
         "The plan's life has ended; make a new one.",

@@ -26,11 +26,12 @@ class GraphClient(Protocol):
     async def assignments(self, contract: PolicyContract, policy_id: str) -> tuple[Assignment, ...]:
         """One policy's assignments as they are now; may wait some seconds, to share a call with others."""
 
-    async def groups(self, ids: Collection[str], *, members: bool = False) -> dict[str, Group | None]:
-        """Groups by their ids, as given; None for one that does not exist, or was deleted.
+    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
+        """Groups by their ids, as given; None for one that does not exist, or was deleted."""
 
-        With `members`, they tell how many members they have, as far as Graph says it.
-        """
+    async def member_counts(self, ids: Collection[str]) -> dict[str, int]:
+        """How many direct members groups have, by their ids as given; those that Graph does not count
+        are left out."""
 
     async def deleted_groups(self, ids: Collection[str]) -> dict[str, Group]:
         """Those of the groups, by their ids as given, that were deleted and can still be brought back."""

@@ -20,9 +20,7 @@ _COUNTS = replace(_GROUPS, counting=True)
 _DELETED = replace(_GROUPS, permission="Group.Read.All")
 
 
-async def groups_by_id(
-    transport: Transport, ids: Collection[str], *, members: bool
-) -> dict[str, Group | None]:
+async def groups_by_id(transport: Transport, ids: Collection[str]) -> dict[str, Group | None]:
     """As `GraphClient.groups`."""
     urls = [f"/groups/{_id(group_id)}?$select={GROUP_FIELDS}" for group_id in dict.fromkeys(ids)]
     found: dict[str, Group | None] = {}
@@ -30,18 +28,19 @@ async def groups_by_id(
         if isinstance(part, GraphError) and part.reason_code is not ReasonCode.NOT_FOUND:
             raise part
         found[group_id] = None if isinstance(part, GraphError) else group_of(part)
-    if members:
-        found |= await _counted(transport, {key: group for key, group in found.items() if group})
     return found
 
 
-async def _counted(transport: Transport, groups: dict[str, Group]) -> dict[str, Group]:
-    """The same groups, with the numbers of their members as far as they can be told."""
-    urls = [f"/groups/{_id(group_id)}/members/$count" for group_id in groups]
-    parts = await read_all(transport, _COUNTS, urls)
+async def member_counts(transport: Transport, ids: Collection[str]) -> dict[str, int]:
+    """As `GraphClient.member_counts`."""
+    asked = list(dict.fromkeys(ids))
+    parts = await read_all(
+        transport, _COUNTS, [f"/groups/{_id(group_id)}/members/$count" for group_id in asked]
+    )
     return {
-        key: group if isinstance(part, GraphError) else replace(group, members=part[COUNT])
-        for (key, group), part in zip(groups.items(), parts, strict=True)
+        group_id: part[COUNT]
+        for group_id, part in zip(asked, parts, strict=True)
+        if not isinstance(part, GraphError)
     }
 
 

@@ -79,8 +79,11 @@ class MicrosoftGraphClient:
         answer = await self._company.read(batch_of(contract), own_url(contract, policy_id))
         return await held(self._transport, contract, answer)
 
-    async def groups(self, ids: Collection[str], *, members: bool = False) -> dict[str, Group | None]:
-        return await directory.groups_by_id(self._transport, ids, members=members)
+    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
+        return await directory.groups_by_id(self._transport, ids)
+
+    async def member_counts(self, ids: Collection[str]) -> dict[str, int]:
+        return await directory.member_counts(self._transport, ids)
 
     async def deleted_groups(self, ids: Collection[str]) -> dict[str, Group]:
         return await directory.deleted_groups(self._transport, ids)

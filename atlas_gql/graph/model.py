@@ -123,8 +123,6 @@ class Group:
     created: str | None = None
     deleted: str | None = None
     """When it was deleted, for one that can still be brought back."""
-    members: int | None = None
-    """How many direct members it has, where that was asked for and could be told."""
 
 
 @dataclass(frozen=True, kw_only=True)

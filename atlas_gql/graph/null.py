@@ -29,7 +29,7 @@ class NullGraphClient:
         yield
 
     policies = pages = _list
-    policy = assignments = groups = deleted_groups = groups_named = filters = get = _call
+    policy = assignments = groups = member_counts = deleted_groups = groups_named = filters = get = _call
     permissions = probe = _call
     assign = add_assignment = delete_assignment = _call
 

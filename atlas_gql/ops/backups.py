@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import backup_sets
+from atlas_gql.errors import OperationFailure
 from atlas_gql.ops import earlier, items
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import Failure, classify
@@ -120,7 +121,13 @@ def content_of(policy: CapturedPolicy) -> dict[str, Any]:
 
 
 def captured_from(
-    *, policy_type: str, external_id: str, name: str, platform: str | None, content: Mapping[str, Any]
+    *,
+    policy_type: str,
+    external_id: str,
+    name: str,
+    platform: str | None,
+    content: Mapping[str, Any],
+    error: OperationFailure | None = None,
 ) -> CapturedPolicy:
     """The inverse: a policy from its identity and its stored content."""
     return CapturedPolicy(
@@ -133,6 +140,7 @@ def captured_from(
         groups=content.get("groups", {}),
         filters=content.get("filters", {}),
         suspicious=tuple(content.get("suspicious", ())),
+        error=error,
     )
 
 

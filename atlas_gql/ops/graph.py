@@ -57,8 +57,11 @@ class PatientGraph:
     async def assignments(self, contract: PolicyContract, policy_id: str) -> tuple[Assignment, ...]:
         return await _patient(self._client.assignments(contract, policy_id))
 
-    async def groups(self, ids: Collection[str], *, members: bool = False) -> dict[str, Group | None]:
-        return await _patient(self._client.groups(ids, members=members))
+    async def groups(self, ids: Collection[str]) -> dict[str, Group | None]:
+        return await _patient(self._client.groups(ids))
+
+    async def member_counts(self, ids: Collection[str]) -> dict[str, int]:
+        return await _patient(self._client.member_counts(ids))
 
     async def deleted_groups(self, ids: Collection[str]) -> dict[str, Group]:
         return await _patient(self._client.deleted_groups(ids))

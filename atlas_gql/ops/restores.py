@@ -15,10 +15,11 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ENGINE, Database, ScopedDatabase, Transaction
-from atlas_gql.db.tables import backup_sets, restore_items, restore_runs
-from atlas_gql.errors import NotFound, OperationFailure, ValidationError
+from atlas_gql.db.tables import backup_contents, backup_items, restore_items, restore_runs
+from atlas_gql.db.tables import operation_runs as runs
+from atlas_gql.errors import NotFound, OperationFailure
 from atlas_gql.graph.contracts import contract_of
-from atlas_gql.graph.model import parse_assignment
+from atlas_gql.graph.model import Policy, parse_assignment
 from atlas_gql.ops import backups, items
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import classify
@@ -34,44 +35,66 @@ from atlas_gql.plugins.api import (
 )
 from atlas_gql.reasons import ReasonCode
 
-_SET = select(backup_sets.c.tenant_id, backup_sets.c.state).where(
-    backup_sets.c.id == bindparam("backup_set_id"), backup_sets.c.workspace_id == bindparam("workspace_id")
-)
-
-_NEW = text(
-    """
-    INSERT INTO restore_runs (id, tenant_id, workspace_id, backup_set_id, source_tenant_id, mode, options,
-        created_by)
-    VALUES (:id, :tenant_id, :workspace_id, :backup_set_id, :source_tenant_id, :mode, :options, :created_by)
-    """
-).bindparams(bindparam("options", type_=JSONB))
-
-# The plan's run sees what it needs here and never reads the source tenant's rows itself.
-_COPY = text(
-    """
-    INSERT INTO restore_items (id, tenant_id, workspace_id, restore_run_id, position, policy_type, source_id,
-        source_name, platform, assignments_state, source)
-    SELECT gen_random_uuid(), :tenant_id, :workspace_id, :id,
-        row_number() OVER (ORDER BY item.policy_type, item.name, item.external_id) - 1,
-        item.policy_type, item.external_id, item.name, item.platform, item.assignments_state, kept.content
-    FROM backup_items AS item
-    LEFT JOIN backup_contents AS kept
-        ON kept.tenant_id = item.tenant_id AND kept.hash = item.content_hash
-    WHERE item.backup_set_id = :backup_set_id AND item.workspace_id = :workspace_id
-        AND (cardinality(:policy_types::text[]) = 0 OR item.policy_type = ANY (:policy_types::text[]))
-        AND (cardinality(:policy_ids::text[]) = 0 OR item.external_id = ANY (:policy_ids::text[]))
-    """.replace("::", r"\:\:")
-)
-
 _RUN = select(restore_runs).where(restore_runs.c.id == bindparam("restore_run_id"))
-_ITEMS = (
-    select(restore_items)
-    .where(restore_items.c.restore_run_id == bindparam("restore_run_id"))
-    .order_by(restore_items.c.position)
+_OF_BACKUP = (
+    restore_items.c.restore_run_id == bindparam("restore_run_id"),
+    restore_items.c.action != "not_in_backup",
 )
-_WARNINGS = select(restore_items.c.action, restore_items.c.warnings).where(
-    restore_items.c.restore_run_id == bindparam("restore_run_id")
+_ITEMS = select(restore_items).where(*_OF_BACKUP).order_by(restore_items.c.position)
+_WARNINGS = select(restore_items.c.action, restore_items.c.warnings).where(*_OF_BACKUP)
+_EXECUTED = (
+    select(runs.c.id)
+    .where(
+        runs.c.tenant_id == restore_runs.c.tenant_id,
+        runs.c.subject_id == restore_runs.c.id,
+        runs.c.writes,
+        runs.c.id != bindparam("but"),
+    )
+    .correlate(restore_runs)
+    .exists()
+    .label("executed")
 )
+
+# The set belongs to the run's own tenant: the foreign key says so.
+_AGAINST = (
+    select(
+        backup_items.c.id,
+        backup_items.c.policy_type,
+        backup_items.c.external_id.label("source_id"),
+        backup_items.c.name.label("source_name"),
+        backup_items.c.platform,
+        backup_items.c.assignments_state,
+        func.coalesce(
+            backup_contents.c.content,
+            func.jsonb_build_object(
+                text("'reason'"), backup_items.c.reason, text("'message'"), backup_items.c.message
+            ),
+            type_=JSONB,
+        ).label("source"),
+    )
+    .select_from(
+        restore_runs.join(
+            backup_items, backup_items.c.backup_set_id == restore_runs.c.against_set_id
+        ).outerjoin(
+            backup_contents,
+            (backup_contents.c.tenant_id == backup_items.c.tenant_id)
+            & (backup_contents.c.hash == backup_items.c.content_hash),
+        )
+    )
+    .where(restore_runs.c.id == bindparam("restore_run_id"))
+    .order_by(backup_items.c.policy_type, backup_items.c.name, backup_items.c.external_id)
+)
+
+_OTHERS = text(
+    """
+    INSERT INTO restore_items (id, tenant_id, workspace_id, restore_run_id, position, policy_type, platform,
+        target_id, target_name, action)
+    SELECT gen_random_uuid(), :tenant_id, :workspace_id, :restore_run_id, given.position, given.policy_type,
+        given.platform, given.target_id, given.target_name, 'not_in_backup'
+    FROM jsonb_to_recordset(:rows) AS given(position int, policy_type text, platform text, target_id text,
+        target_name text)
+    """
+).bindparams(bindparam("rows", type_=JSONB))
 
 _PLAN_ITEM = text(
     """
@@ -102,66 +125,24 @@ _COMPLETE = (
 )
 
 
-async def new_restore_run(
-    tx: Transaction,
-    *,
-    restore_run_id: UUID,
-    tenant_id: UUID,
-    workspace_id: UUID,
-    created_by: str,
-    backup_set_id: UUID,
-    mode: str,
-    policy_types: Sequence[str],
-    policy_ids: Sequence[str],
-    options: Mapping[str, Any],
-) -> None:
-    """Make a restore run and copy the selected items into it.
+async def plan_of(
+    database: Transaction | ScopedDatabase, restore_run_id: UUID, *, run_id: UUID, again: bool = False
+) -> RestorePlan:
+    """A restore run's plan as the start of an execution, the run `run_id`, checks it.
 
-    Raises ValidationError for a set that is still being captured and for a selection that is empty.
+    With `again`, the run is a retry, and earlier executions are what it goes on with.
     """
-    source = await tx.one(_SET, backup_set_id=backup_set_id, workspace_id=workspace_id)
-    if source is None:
-        raise NotFound
-    if source.state == "capturing":
-        raise ValidationError("The backup set is still being captured.", field="backupSetId")
-    await tx.execute(
-        _NEW,
-        id=restore_run_id,
-        tenant_id=tenant_id,
-        workspace_id=workspace_id,
-        backup_set_id=backup_set_id,
-        source_tenant_id=source.tenant_id,
-        mode=mode,
-        options=dict(options),
-        created_by=created_by,
-    )
-    copied = await tx.execute(
-        _COPY,
-        id=restore_run_id,
-        tenant_id=tenant_id,
-        workspace_id=workspace_id,
-        backup_set_id=backup_set_id,
-        policy_types=list(policy_types),
-        policy_ids=list(policy_ids),
-    )
-    if copied == 0:
-        raise ValidationError(
-            "Nothing in the backup set is selected: it is empty, or no policy fits the selection.",
-            field="policyIds" if policy_ids else "policyTypes" if policy_types else "backupSetId",
-        )
-
-
-async def plan_of(database: Transaction | ScopedDatabase, restore_run_id: UUID) -> RestorePlan:
-    """A restore run's plan as the start of an execution checks it."""
-    run = await database.one(_RUN.add_columns(_EXPIRED), restore_run_id=restore_run_id)
+    run = await database.one(_RUN.add_columns(_EXPIRED, _EXECUTED), restore_run_id=restore_run_id, but=run_id)
     if run is None:
         raise NotFound
     rows = await database.fetch(_WARNINGS, restore_run_id=restore_run_id)
     return RestorePlan(
         state=run.state,
+        purpose=run.purpose,
         digest=run.plan_digest,
         expires_at=run.expires_at,
         expired=bool(run.expired),
+        executed=run.executed and not again,
         source_tenant_id=run.source_tenant_id,
         backup_set_id=run.backup_set_id,
         writes=sum(row.action == "write" for row in rows),
@@ -190,12 +171,20 @@ class RunRestores:
         run = await self._database.scope(ENGINE).one(_RUN, restore_run_id=self._id)
         assert run is not None
         return RestoreOptions(
-            mode=run.mode, options=run.options, same_tenant=run.source_tenant_id == run.tenant_id
+            mode=run.mode,
+            options=run.options,
+            same_tenant=run.source_tenant_id == run.tenant_id,
+            against=run.against_set_id is not None,
+            planned=run.state == "planned",
         )
 
     async def source(self) -> list[SourceItem]:
         rows = await self._database.scope(ENGINE).fetch(_ITEMS, restore_run_id=self._id)
-        return [_source(row) for row in rows]
+        return [_source(row, row.position, row.left_behind) for row in rows]
+
+    async def against(self) -> list[SourceItem]:
+        rows = await self._database.scope(ENGINE).fetch(_AGAINST, restore_run_id=self._id)
+        return [_source(row, position) for position, row in enumerate(rows)]
 
     async def save(self, planned: Sequence[PlannedPolicy]) -> None:
         claim = self._claim
@@ -210,13 +199,19 @@ class RunRestores:
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(claim)
 
-    async def complete(self, *, mappings: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
+    async def complete(
+        self,
+        *,
+        mappings: Sequence[Mapping[str, Any]],
+        summary: Mapping[str, Any],
+        others: Sequence[Policy] = (),
+    ) -> None:
         async def close(tx: Transaction) -> None:
             await items.hold(tx, self._claim)
             rows = await tx.fetch(_ITEMS, restore_run_id=self._id)
             if any(row.action == "pending" for row in rows):
                 raise OperationFailure("The plan is not complete.", reason=ReasonCode.UNKNOWN_ERROR)
-            await tx.execute(
+            closed = await tx.execute(
                 _COMPLETE,
                 restore_run_id=self._id,
                 map=[dict(mapping) for mapping in mappings],
@@ -224,6 +219,14 @@ class RunRestores:
                 digest=_digest(rows),
                 life=self._plan_life,
             )
+            if closed and others:
+                await tx.execute(
+                    _OTHERS,
+                    restore_run_id=self._id,
+                    tenant_id=self._claim.tenant_id,
+                    workspace_id=self._claim.workspace_id,
+                    rows=[_other(policy, len(rows) + n) for n, policy in enumerate(others)],
+                )
 
         await self._database.scope(ENGINE).step(close)
 
@@ -243,11 +246,15 @@ class RunRestores:
         )
 
 
-def _source(row: Any) -> SourceItem:
+def _source(row: Any, position: int, left_behind: Sequence[str] | None = None) -> SourceItem:
     content = row.source or {}
+    error = None
+    if content.get("reason"):
+        error = OperationFailure(content["message"] or "", reason=ReasonCode(content["reason"]))
     return SourceItem(
         id=row.id,
-        position=row.position,
+        position=position,
+        left_behind=None if left_behind is None else tuple(left_behind),
         assignments_state=row.assignments_state,
         policy=backups.captured_from(
             policy_type=row.policy_type,
@@ -255,6 +262,7 @@ def _source(row: Any) -> SourceItem:
             name=row.source_name,
             platform=row.platform,
             content=content,
+            error=error,
         ),
     )
 
@@ -274,6 +282,16 @@ def _planned_row(policy: PlannedPolicy, claim: Claim) -> dict[str, Any]:
         "desired": _objects(policy.desired),
         "changes": _objects(policy.changes),
         "warnings": _objects(policy.warnings),
+    }
+
+
+def _other(policy: Policy, position: int) -> dict[str, Any]:
+    return {
+        "position": position,
+        "policy_type": policy.policy_type,
+        "platform": policy.platform,
+        "target_id": policy.id,
+        "target_name": policy.name,
     }
 
 

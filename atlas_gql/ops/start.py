@@ -22,12 +22,12 @@ from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import idempotency_keys, providers, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesNotEnabled
-from atlas_gql.ops import backups, restores, retries
+from atlas_gql.ops import backups, restores, retries, selections
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
 from atlas_gql.ops.leases import NOTIFY
 from atlas_gql.ops.retries import Retry
-from atlas_gql.plugins.api import Operation, RestorePlan, Tenant
+from atlas_gql.plugins.api import Mentioned, Operation, RestorePlan, Tenant
 from atlas_gql.redaction import redact, redact_text
 
 log = structlog.get_logger("atlas.runs")
@@ -335,22 +335,46 @@ class _Attempt:
         policy_types: Sequence[str] = (),
         policy_ids: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
+        purpose: str = "restore",
+        against_set_id: UUID | None = None,
     ) -> None:
-        await restores.new_restore_run(
+        await selections.new_restore_run(
             self._tx,
             restore_run_id=self.subject_id,
             tenant_id=self._tenant_id,
             workspace_id=self._workspace_id,
             created_by=self._actor.name,
             backup_set_id=backup_set_id,
+            purpose=purpose,
+            against_set_id=against_set_id,
             mode=mode,
             policy_types=policy_types,
             policy_ids=policy_ids,
             options=options or {},
         )
 
+    async def new_undo(
+        self, *, run_id: UUID, mode: str, policy_ids: Sequence[str] = (), options: Mapping[str, Any]
+    ) -> None:
+        await selections.new_undo(
+            self._tx,
+            restore_run_id=self.subject_id,
+            tenant_id=self._tenant_id,
+            workspace_id=self._workspace_id,
+            created_by=self._actor.name,
+            run_id=run_id,
+            mode=mode,
+            policy_ids=policy_ids,
+            options=options,
+        )
+
+    async def mentioned(self) -> Mentioned:
+        return await selections.mentioned(self._tx, self.subject_id)
+
     async def restore_plan(self) -> RestorePlan:
-        return await restores.plan_of(self._tx, self.subject_id)
+        return await restores.plan_of(
+            self._tx, self.subject_id, run_id=self._run_id, again=self._retry is not None
+        )
 
     async def before_restore(self) -> None:
         await backups.new_backup_set(

@@ -15,10 +15,12 @@ from atlas_gql.graph.model import (
     parse_assignment,
 )
 from atlas_gql.graph.permissions import grants as grants_permission
+from atlas_gql.plan_warnings import WarningCode
 from atlas_gql.plugins.api import (
     Backups,
     CapturedPolicy,
     Doc,
+    Mentioned,
     Operation,
     PlannedPolicy,
     PlannedWrite,
@@ -61,6 +63,7 @@ __all__ = [
     "GraphError",
     "Group",
     "Identity",
+    "Mentioned",
     "Operation",
     "OperationFailure",
     "PlannedPolicy",
@@ -87,6 +90,7 @@ __all__ = [
     "TargetKind",
     "Tenant",
     "ValidationError",
+    "WarningCode",
     "WriteStrategy",
     "contract_of",
     "existing",

@@ -43,7 +43,7 @@ import pluggy
 from atlas_gql.errors import DomainError, OperationFailure
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import PolicyContract
-from atlas_gql.graph.model import Assignment
+from atlas_gql.graph.model import Assignment, Policy
 from atlas_gql.plugins.verification import Provider
 
 PROJECT = "atlas_gql"
@@ -279,6 +279,8 @@ class SourceItem:
     policy: CapturedPolicy
     assignments_state: str
     """`fetched`, `failed` or `unsupported`; only `fetched` may be restored."""
+    left_behind: tuple[str, ...] | None = None
+    """In an undo, the fingerprints of what the execution may have left in the tenant; else None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +332,10 @@ class RestoreOptions:
     mode: str
     options: Mapping[str, Any]
     same_tenant: bool
+    against: bool = False
+    """Whether it is compared with a backup set, and not with the tenant as it is."""
+    planned: bool = False
+    """Whether an earlier attempt closed the plan: it does not change any more."""
 
 
 class Restores(Protocol):
@@ -341,12 +347,25 @@ class Restores(Protocol):
         """The selected policies of the backup, in order of `position`."""
         ...
 
+    async def against(self) -> list[SourceItem]:
+        """The policies of the backup set that a comparison compares with."""
+        ...
+
     async def save(self, planned: Sequence[PlannedPolicy]) -> None:
         """Keep plans of policies, and count each as an item of the run; one transaction."""
         ...
 
-    async def complete(self, *, mappings: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-        """Close the plan: its digest and its end of life are set, and it can be executed."""
+    async def complete(
+        self,
+        *,
+        mappings: Sequence[Mapping[str, Any]],
+        summary: Mapping[str, Any],
+        others: Sequence[Policy] = (),
+    ) -> None:
+        """Close the plan: its digest and its end of life are set, and it can be executed.
+
+        `others` are policies that are in the tenant and not in the backup: they are listed, never touched.
+        """
         ...
 
     async def plan(self) -> list[PlannedWrite]:
@@ -383,11 +402,29 @@ class Start(Protocol):
         policy_types: Sequence[str] = (),
         policy_ids: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
+        purpose: str = "restore",
+        against_set_id: UUID | None = None,
     ) -> None:
         """Make the restore run `subject_id` and copy the selected backup items into it.
 
-        Raises ValidationError for a set still being captured, and for a selection that is empty.
+        `purpose` is `restore`, or `compare` for one that is never executed; that one may be compared with
+        another set of the tenant. Raises ValidationError for a set still being captured, and for a selection
+        that is empty or names a policy that the backup does not hold.
         """
+        ...
+
+    async def new_undo(
+        self, *, run_id: UUID, mode: str, policy_ids: Sequence[str] = (), options: Mapping[str, Any]
+    ) -> None:
+        """Make the restore run `subject_id` from the state before an execution, for all that it wrote or
+        for chosen policies.
+
+        Raises ValidationError for a run that is no ended execution of the tenant, or that wrote none of them.
+        """
+        ...
+
+    async def mentioned(self) -> Mentioned:
+        """What the policies name that were copied into the new restore run."""
         ...
 
     async def restore_plan(self) -> RestorePlan:
@@ -400,10 +437,22 @@ class Start(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mentioned:
+    """Groups and filters, by their ids in lower case."""
+
+    groups: frozenset[str]
+    filters: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestorePlan:
     """A restore run's plan as the start of an execution checks it."""
 
     state: str
+    purpose: str
+    """`restore`, `undo`, or `compare`, which is never executed."""
+    executed: bool
+    """Whether it was executed before, and this is not the retry of that."""
     digest: str | None
     expires_at: datetime | None
     expired: bool

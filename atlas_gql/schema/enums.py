@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from atlas_gql.plan_warnings import WARNINGS, WarningCode
 from atlas_gql.plugins.verification import ReadinessState
 from atlas_gql.providers.material import CredentialKind
 from atlas_gql.providers.providers import CloudName
@@ -48,6 +49,11 @@ described(
         "simulator": "A simulator, of the installation's operator.",
     },
 )(CloudName)
+RestoreWarningCode = StrEnum(  # type: ignore[misc] # made of another enum's members
+    "RestoreWarningCode", {code.name: code.value for code in WarningCode}
+)
+"""What a plan warns of, under the name that it has in the API."""
+described("What a plan warns of.", {code.value: text for code, text in WARNINGS.items()})(RestoreWarningCode)
 
 _NOTES = {
     "ORPHANED": "What it names was gone already when it was backed up; it is left as it is.",
@@ -198,6 +204,20 @@ class AssignmentsState(StrEnum):
 
 
 @described(
+    "What a restore run is for.",
+    {
+        "restore": "To restore a backup.",
+        "undo": "To undo the execution of a restore.",
+        "compare": "To be read: it is never executed.",
+    },
+)
+class RestorePurpose(StrEnum):
+    RESTORE = "restore"
+    UNDO = "undo"
+    COMPARE = "compare"
+
+
+@described(
     "Where a restore run's plan stands.",
     {
         "planning": "Being computed.",
@@ -230,6 +250,7 @@ class RestoreMode(StrEnum):
         "write": "Its assignments are written.",
         "none": "It is already as wanted.",
         "blocked": "Nothing is written; see why.",
+        "not_in_backup": "Nothing: it is in the tenant and not in the backup, and only listed.",
     },
 )
 class RestoreAction(StrEnum):
@@ -237,6 +258,7 @@ class RestoreAction(StrEnum):
     WRITE = "write"
     NONE = "none"
     BLOCKED = "blocked"
+    NOT_IN_BACKUP = "not_in_backup"
 
 
 @described(

@@ -188,13 +188,15 @@ RESTORE_RUN = row_map(
     "RestoreRun",
     restore_runs,
     (
-        *("state", "mode", "source_tenant_id", "backup_set_id", "plan_digest", "mappings", "summary"),
+        *("purpose", "state", "mode", "source_tenant_id", "backup_set_id", "against_set_id"),
+        *("plan_digest", "mappings", "summary"),
         *("created_by", "created_at", "planned_at", "expires_at"),
     ),
     capability=Capability.BACKUPS_VIEW,
     reads={
         "sourceTenant": ("source_tenant_id",),
         "backupSet": ("backup_set_id", "source_tenant_id"),
+        "againstSet": ("against_set_id",),
     },
     expired=func.coalesce(restore_runs.c.expires_at <= func.clock_timestamp(), false()),
     warnings=_WARNINGS,

@@ -6,15 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from atlas_gql.demo.tenant import Portal
 from atlas_gql.testing.installation import Place
-from support.steps import backed_up, damaged, planned, restore_input
-
-
-def portal_state(place: Place) -> object:
-    portal = Portal(place.atlas.simulator.url)
-    try:
-        return portal.state()
-    finally:
-        portal.close()
+from support.steps import backed_up, damaged, planned, portal_state, restore_input
 
 
 def test_a_damaged_tenant_is_as_before_after_the_restore(place: Place) -> None:
@@ -23,7 +15,12 @@ def test_a_damaged_tenant_is_as_before_after_the_restore(place: Place) -> None:
     changed = damaged(place)
     assert portal_state(place) != before
     plan = planned(place, backup_set)
-    assert plan["summary"]["policies"] == {"write": changed, "none": 63 - changed, "blocked": 0}
+    assert plan["summary"]["policies"] == {
+        "write": changed,
+        "none": 63 - changed,
+        "blocked": 0,
+        "notInBackup": 0,
+    }
     run = place.run("restoreAssignments", restore_input(plan))
     assert portal_state(place) == before
     assert (run["outcome"], run["failures"]) == ("SUCCEEDED", [])
@@ -38,7 +35,7 @@ def test_planning_again_finds_nothing_to_do(place: Place) -> None:
     damaged(place)
     place.run("restoreAssignments", restore_input(planned(place, backup_set)))
     again = planned(place, backup_set, unresolvedIncludes="SKIP")
-    assert again["summary"]["policies"] == {"write": 0, "none": 63, "blocked": 0}
+    assert again["summary"]["policies"] == {"write": 0, "none": 63, "blocked": 0, "notInBackup": 0}
     assert again["warnings"] == []
 
 

@@ -289,7 +289,7 @@ class TestRestore:
 class TestPlan:
     def test_a_plan_is_made_anew_as_a_whole(self, place: Place) -> None:
         backup_set = backed_up(place)
-        faults(place, REFUSED)
+        faults(place, {"path": "assignmentFilters", "status": 403})
         run = place.run("planAssignmentRestore", {"tenantId": place.tenant_id, "backupSetId": backup_set})
         assert run["outcome"] == "FAILED"
         faults(place)

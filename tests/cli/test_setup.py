@@ -206,7 +206,7 @@ def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows)
 
 
 def test_the_loaded_plugins_are_listed(made, monkeypatch):
-    operations = ["assignments.fetch", "assignments.plan", "assignments.restore"]
+    operations = [f"assignments.{verb}" for verb in ("compare", "fetch", "plan", "restore", "undo")]
     shown = {"name": "assignments", "operations": operations, "policyTypes": [], "refused": None}
     assert shown in made("plugins", "list")
     monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")

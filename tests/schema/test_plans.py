@@ -5,6 +5,7 @@ from atlas_gql.schema.types.plans import (
     AssignmentChange,
     AssignmentTarget,
     FieldChange,
+    MappingCandidate,
     RestoreMapping,
     RestoreWarning,
 )
@@ -39,9 +40,27 @@ def test_a_change_with_nothing_but_its_kind_is_shown_too():
 
 
 def test_a_warning_keeps_all_that_was_stored():
-    stored = {"id": "w", "code": "C", "policy": "P", "policyType": "t", "message": "m", "target": TARGET}
+    stored = {
+        "id": "w",
+        "code": "GROUP_RULE_DIFFERS",
+        "policy": "P",
+        "policyType": "t",
+        "message": "m",
+        "target": TARGET,
+        "ruleThen": "then",
+        "ruleNow": "now",
+    }
     assert plans.warnings([stored]) == [
-        RestoreWarning(id="w", code="C", message="m", policy="P", policy_type="t", target=TARGET)
+        RestoreWarning(
+            id="w",
+            code="GROUP_RULE_DIFFERS",
+            message="m",
+            policy="P",
+            policy_type="t",
+            target=AssignmentTarget(kind="group", id="g", name="G", excluded=True),
+            rule_then="then",
+            rule_now="now",
+        )
     ]
 
 
@@ -54,7 +73,8 @@ def test_a_mapping_keeps_all_that_was_stored():
         "targetName": None,
         "found": None,
         "reason": "AMBIGUOUS_GROUP",
-        "candidates": [{"id": "a"}],
+        "candidates": [{"id": "a", "name": "A", "kind": "assigned", "created": "2026", "members": 4}],
+        "members": 3,
         "ruleThen": "then",
         "ruleNow": "now",
     }
@@ -67,7 +87,10 @@ def test_a_mapping_keeps_all_that_was_stored():
             target_name=None,
             found=None,
             reason="AMBIGUOUS_GROUP",
-            candidates=[{"id": "a"}],
+            candidates=[
+                MappingCandidate(id="a", name="A", kind="assigned", created_at="2026", member_count=4)
+            ],
+            member_count=3,
             rule_then="then",
             rule_now="now",
         )

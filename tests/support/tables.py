@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atlas_assignments.warnings import DESCRIPTIONS, WarningCode
+from atlas_gql.plan_warnings import WARNINGS
 from atlas_gql.plugins import CONTRACTS, PolicyContract
 from atlas_gql.settings import Settings
 from support.paths import ROOT
@@ -52,7 +52,7 @@ def tables() -> list[Table]:
             name="warnings",
             page=ROOT / "docs" / "administrators.md",
             header="| Warning | Meaning |",
-            rows=[f"| `{code.value}` | {DESCRIPTIONS[code]} |" for code in WarningCode],
+            rows=[f"| `{code.value}` | {meaning} |" for code, meaning in WARNINGS.items()],
         ),
         Table(
             name="kinds of policy",

@@ -13,7 +13,7 @@ from atlas_gql.db.ids import new_id
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Place
 from support.connecting import changed, secret_of
-from support.steps import backed_up, damaged, planned, restore_input
+from support.steps import backed_up, damaged, planned, restore_input, undone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +43,12 @@ def make_world(place: Place) -> World:
     failed = _failed_backup(place)
     place.run("verifyProvider", {"tenantId": place.tenant_id})
     damaged(place)
-    place.run("restoreAssignments", restore_input(planned(place, backup)))
+    restored = place.run("restoreAssignments", restore_input(planned(place, backup)))
     elsewhere = other.run("planAssignmentRestore", {"tenantId": other.tenant_id, "backupSetId": backup})
     unconnected = place.add_tenant(str(new_id()), "unconnected.example")
     changed(unconnected, "deleteProvider", providerId=provider_of(unconnected)["id"])
     spare = secret_of(place, "Spare")
+    policy, group = _assigned_to_a_group(place, backup)
     values = {
         "newTenantId": unconnected.tenant_id,
         "providerId": provider_of(other)["id"],
@@ -59,14 +60,19 @@ def make_world(place: Place) -> World:
         "workspaceId": place.workspace_id,
         "backupSetId": backup,
         "restoreRunId": elsewhere["subject"]["id"],
+        "laterSetId": backed_up(place),
+        "restoreId": restored["id"],
+        "undoId": undone(place, restored["id"])["id"],
+        "policyId": policy["externalId"],
+        "groupId": group,
         "runId": failed["id"],
         "failedRunId": failed["id"],
         "after": None,
         "key": str(new_id()),
         "since": datetime.now(UTC).isoformat(),
         "policyKey": _policy_key(place, backup),
-        "sourceGroupId": str(new_id()),
-        "targetGroupId": str(new_id()),
+        "sourceGroupId": group,
+        "targetGroupId": _group_of_the_other_tenant(place),
     }
     return World(place=place, values=values)
 
@@ -86,6 +92,27 @@ def _policy_key(place: Place, backup: str) -> str:
     )
     key: str = place.ask(query, id=backup)["data"]["node"]["run"]["items"]["nodes"][0]["key"]
     return key
+
+
+def _assigned_to_a_group(place: Place, backup: str) -> tuple[dict[str, Any], str]:
+    """A policy of the backup that is directly assigned to a group, and the group's id."""
+    items = place.ask(_ITEMS, id=backup)["data"]["node"]["items"]["nodes"]
+    policy = next(item for item in items if item["assignments"] and item["groups"])
+    target = next(a["target"] for a in policy["assignments"] if "groupId" in a["target"])
+    return policy, target["groupId"]
+
+
+def _group_of_the_other_tenant(place: Place) -> str:
+    export = httpx.get(f"{place.atlas.simulator.url}/_simulator/export").json()
+    group_id: str = export[DEMO_SECOND_TENANT.id]["groups.json"]["value"][0]["id"]
+    return group_id
+
+
+_ITEMS = """
+query Items($id: ID!) {
+  node(id: $id) { ... on BackupSet { items(first: 100) { nodes { externalId assignments groups } } } }
+}
+"""
 
 
 def _failed_backup(place: Place) -> dict[str, Any]:

@@ -34,6 +34,9 @@ restore_runs = Table(
     *tenant_columns(),  # the target's
     Column("backup_set_id", Uuid, nullable=False),
     Column("source_tenant_id", Uuid, nullable=False),
+    Column("purpose", Text, nullable=False, server_default=text("'restore'")),
+    # What a comparison compares with, where that is not the tenant as it is: a backup set of this tenant.
+    Column("against_set_id", Uuid),
     Column("state", Text, nullable=False, server_default=text("'planning'")),
     required("mode"),
     json("options", "{}"),
@@ -47,6 +50,9 @@ restore_runs = Table(
     UniqueConstraint("id", "tenant_id", "workspace_id"),
     ForeignKeyConstraint(["backup_set_id", "workspace_id"], ["backup_sets.id", "backup_sets.workspace_id"]),
     ForeignKeyConstraint(["source_tenant_id", "workspace_id"], ["tenants.id", "tenants.workspace_id"]),
+    # A comparison stays readable when the set is deleted.
+    parent("against_set_id", "backup_sets", ondelete="SET NULL (against_set_id)"),
+    one_of("purpose", ("restore", "undo", "compare")),
     one_of("state", ("planning", "planned", "failed")),
     one_of("mode", ("replace", "merge")),
     CheckConstraint(
@@ -54,6 +60,7 @@ restore_runs = Table(
     ),
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "backup_set_id"),
+    Index(None, "against_set_id"),
 )
 
 restore_items = Table(
@@ -64,12 +71,15 @@ restore_items = Table(
     Column("restore_run_id", Uuid, nullable=False),
     Column("position", Integer, nullable=False),
     required("policy_type"),
-    required("source_id"),
-    required("source_name"),
+    # Of a policy that is in the tenant and not in the backup only the target is known.
+    Column("source_id", Text),
+    Column("source_name", Text),
     Column("platform", Text),
     # The backed-up assignments, copied here by the start: the plan's run never reads another tenant's rows.
-    required("assignments_state"),
+    Column("assignments_state", Text),
     json("source"),
+    # Of an undo: the fingerprints of what the execution may have left in the tenant.
+    json("left_behind"),
     Column("target_id", Text),
     Column("target_name", Text),
     Column("action", Text, nullable=False, server_default=text("'pending'")),
@@ -85,7 +95,14 @@ restore_items = Table(
     UniqueConstraint("restore_run_id", "position"),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
     parent("restore_run_id", "restore_runs", ondelete="CASCADE"),
-    one_of("action", ("pending", "write", "none", "blocked")),
+    one_of("action", ("pending", "write", "none", "blocked", "not_in_backup")),
+    CheckConstraint(
+        "CASE WHEN action = 'not_in_backup'"
+        " THEN num_nulls(source_id, source_name, assignments_state) = 3"
+        " AND num_nonnulls(target_id, target_name) = 2"
+        " ELSE num_nulls(source_id, source_name, assignments_state) = 0 END",
+        name="source",
+    ),
     CheckConstraint("(action = 'blocked') = (blocked_reason IS NOT NULL)", name="blocked"),
     CheckConstraint("action <> 'write' OR target_id IS NOT NULL AND base_hash IS NOT NULL", name="write"),
     Index(None, "restore_run_id", "action", "position"),

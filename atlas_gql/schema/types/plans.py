@@ -14,6 +14,7 @@ from atlas_gql.schema.enums import (
     FoundBy,
     MappingKind,
     PlanNote,
+    RestoreWarningCode,
 )
 
 Stored = Mapping[str, Any]
@@ -25,6 +26,11 @@ class AssignmentTarget:
     id: str | None = strawberry.field(description="The group's id, in the tenant that is restored to.")
     name: str | None = strawberry.field(description="The group's name.")
     excluded: bool = strawberry.field(description="Whether it is excluded instead of included.")
+    member_count: int | None = strawberry.field(
+        description="How many direct members the group had when the plan was made; null where nothing would"
+        " change for it, and where Microsoft does not count them.",
+        default=None,
+    )
 
 
 @strawberry.type(description="A value of an assignment that a restore would change.")
@@ -47,11 +53,30 @@ class AssignmentChange:
 @strawberry.type(description="Something about a plan that a person must have seen before it is executed.")
 class RestoreWarning:
     id: str = strawberry.field(description="What acknowledging it names.")
-    code: str = strawberry.field(description="What kind of warning it is.")
+    code: RestoreWarningCode = strawberry.field(description="What kind of warning it is.")
     message: str = strawberry.field(description="The warning, for people.")
     policy: str | None = strawberry.field(description="The name of the policy concerned.")
     policy_type: str | None = strawberry.field(description="The kind of policy concerned.")
-    target: JSON | None = strawberry.field(description="Whom the assignment concerned targets.")
+    target: AssignmentTarget | None = strawberry.field(
+        description="Whom the assignment concerned targets; null for a warning about the whole policy."
+    )
+    rule_then: str | None = strawberry.field(description="The rule that was backed up, where a rule differs.")
+    rule_now: str | None = strawberry.field(description="The rule as it is, where a rule differs.")
+
+
+@strawberry.type(description="A group or filter that might be meant.")
+class MappingCandidate:
+    id: str = strawberry.field(description="Its id in the target tenant.")
+    name: str = strawberry.field(description="Its name.")
+    kind: str = strawberry.field(
+        description="`assigned`, `dynamic` or `microsoft365` for a group, its platform for a filter."
+    )
+    created_at: str | None = strawberry.field(
+        description="When the group was made, as Microsoft says it; null for a filter."
+    )
+    member_count: int | None = strawberry.field(
+        description="How many direct members the group has; null for a filter, and where that is not known."
+    )
 
 
 @strawberry.type(description="How a group or filter of the backup is found in the target tenant.")
@@ -63,7 +88,12 @@ class RestoreMapping:
     target_name: str | None = strawberry.field(description="Its name in the target tenant.")
     found: FoundBy | None = strawberry.field(description="How it was found; null if it was not.")
     reason: PlanNote | None = strawberry.field(description="Why it was not found.")
-    candidates: list[JSON] = strawberry.field(description="What it might be, where that is ambiguous.")
+    candidates: list[MappingCandidate] = strawberry.field(
+        description="What it might be, where that is ambiguous."
+    )
+    member_count: int | None = strawberry.field(
+        description="How many direct members the group has, where the plan would change something for it."
+    )
     rule_then: str | None = strawberry.field(description="Its membership rule when it was backed up.")
     rule_now: str | None = strawberry.field(description="Its membership rule in the target tenant.")
 
@@ -73,6 +103,9 @@ class PolicyCounts:
     write: int = strawberry.field(description="Written.")
     none: int = strawberry.field(description="Already as wanted.")
     blocked: int = strawberry.field(description="Blocked.")
+    not_in_backup: int = strawberry.field(
+        description="In the tenant, of the kinds that were planned as a whole, and not in the backup."
+    )
 
 
 @strawberry.type(description="How many assignments a restore would treat how.")
@@ -87,7 +120,7 @@ class AssignmentCounts:
 
 @strawberry.type(description="How often a plan warns of something.")
 class WarningCount:
-    code: str = strawberry.field(description="The kind of warning.")
+    code: RestoreWarningCode = strawberry.field(description="The kind of warning.")
     count: int = strawberry.field(description="How often.")
 
 
@@ -121,6 +154,7 @@ def _target(stored: Stored) -> AssignmentTarget:
         id=stored.get("id"),
         name=stored.get("name"),
         excluded=bool(stored.get("excluded")),
+        member_count=stored.get("members"),
     )
 
 
@@ -132,7 +166,9 @@ def warnings(stored: Iterable[Stored] | None) -> list[RestoreWarning]:
             message=warning["message"],
             policy=warning.get("policy"),
             policy_type=warning.get("policyType"),
-            target=warning.get("target"),
+            target=_target(warning["target"]) if warning.get("target") else None,
+            rule_then=warning.get("ruleThen"),
+            rule_now=warning.get("ruleNow"),
         )
         for warning in stored or ()
     ]
@@ -148,7 +184,17 @@ def mappings(stored: Iterable[Stored] | None) -> list[RestoreMapping]:
             target_name=mapping.get("targetName"),
             found=mapping.get("found"),
             reason=mapping.get("reason"),
-            candidates=mapping.get("candidates") or [],
+            candidates=[
+                MappingCandidate(
+                    id=candidate["id"],
+                    name=candidate["name"],
+                    kind=candidate["kind"],
+                    created_at=candidate.get("created"),
+                    member_count=candidate.get("members"),
+                )
+                for candidate in mapping.get("candidates") or ()
+            ],
+            member_count=mapping.get("members"),
             rule_then=mapping.get("ruleThen"),
             rule_now=mapping.get("ruleNow"),
         )
@@ -159,7 +205,10 @@ def mappings(stored: Iterable[Stored] | None) -> list[RestoreMapping]:
 def summary(stored: Stored) -> RestoreSummary:
     policies, assignments = stored.get("policies") or {}, stored.get("assignments") or {}
     return RestoreSummary(
-        policies=PolicyCounts(**{name: policies.get(name, 0) for name in ("write", "none", "blocked")}),
+        policies=PolicyCounts(
+            **{name: policies.get(name, 0) for name in ("write", "none", "blocked")},
+            not_in_backup=policies.get("notInBackup", 0),
+        ),
         assignments=AssignmentCounts(
             **{name: assignments.get(name, 0) for name in ("kept", "added", "removed", "changed", "blocked")},
             left_out=assignments.get("leftOut", 0),

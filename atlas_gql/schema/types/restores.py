@@ -12,7 +12,7 @@ from atlas_gql.reasons import ReasonCode
 from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
-from atlas_gql.schema.enums import RestoreAction, RestoreMode, RestoreState
+from atlas_gql.schema.enums import RestoreAction, RestoreMode, RestorePurpose, RestoreState
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.maps import BACKUP_SET, TENANT
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 class RestoreItem(Node):
     position: int = strawberry.field(description="Its place in the plan.")
     policy_type: str = strawberry.field(description="The kind of policy, such as `deviceConfigurations`.")
-    source_external_id: str = strawberry.field(description="The policy's id in the backup.")
-    source_name: str = strawberry.field(description="The policy's name in the backup.")
+    source_external_id: str | None = strawberry.field(
+        description="The policy's id in the backup; null for what is not in it."
+    )
+    source_name: str | None = strawberry.field(
+        description="The policy's name in the backup; null for what is not in it."
+    )
     platform: str | None = strawberry.field(description="The platform it is for, where it has one.")
     target_external_id: str | None = strawberry.field(description="The policy's id in the target tenant.")
     target_name: str | None = strawberry.field(description="The policy's name in the target tenant.")
@@ -78,6 +82,7 @@ class RestoreItemFilter:
 
 @strawberry.type(description="A restore: its plan, and the runs that planned and executed it.")
 class RestoreRun(Node):
+    purpose: RestorePurpose = strawberry.field(description="What it is for.")
     state: RestoreState = strawberry.field(description="Where its plan stands.")
     mode: RestoreMode = strawberry.field(description="What it makes of present assignments.")
     plan_digest: str | None = strawberry.field(
@@ -90,6 +95,7 @@ class RestoreRun(Node):
     expired: bool = strawberry.field(description="Whether the plan can no longer be executed.")
     source_tenant_id: strawberry.Private[Any]
     backup_set_id: strawberry.Private[Any]
+    against_set_id: strawberry.Private[Any]
 
     @resolved(
         "The tenant that the backup is of; null for who has no rights there.",
@@ -109,6 +115,16 @@ class RestoreRun(Node):
     )
     async def backup_set(self, info: Info) -> BackupSet | None:
         row: BackupSet | None = await looked_up(info, BACKUP_SET, self.backup_set_id)
+        return row
+
+    @resolved(
+        "What a comparison compares the backup with; null for the tenant as it was, or a set that is gone.",
+        HasCapability(Capability.BACKUPS_VIEW),
+    )
+    async def against_set(self, info: Info) -> BackupSet | None:
+        if self.against_set_id is None:
+            return None
+        row: BackupSet | None = await looked_up(info, BACKUP_SET, self.against_set_id)
         return row
 
     @resolved("The plan in numbers; null while it is being computed.")

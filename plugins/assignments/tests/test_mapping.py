@@ -29,9 +29,9 @@ def test_the_table_tells_how_each_was_found_or_why_not(build: Any) -> None:
         build.group("b", "Group g4"),
         filters=[build.filter("f1")],
     )
-    empty = {"candidates": [], "ruleThen": None, "ruleNow": None, "reason": None}
+    empty = {"candidates": [], "members": None, "ruleThen": None, "ruleNow": None, "reason": None}
     unfound = {**empty, "targetId": None, "targetName": None, "found": None}
-    assert map_references([item], directory).table() == [
+    assert map_references([item], directory).table({"a": 3}) == [
         {**empty, "kind": "group", "sourceId": "g1", "sourceName": "Group g1", "targetId": "g1"}
         | {"targetName": "Renamed", "found": "id", "ruleThen": "old", "ruleNow": "new"},
         {**empty, "kind": "group", "sourceId": "g2", "sourceName": "Group g2", "targetId": "n2"}
@@ -41,8 +41,9 @@ def test_the_table_tells_how_each_was_found_or_why_not(build: Any) -> None:
         | {
             "reason": "AMBIGUOUS_GROUP",
             "candidates": [
-                {"id": "a", "name": "Group g4", "kind": "assigned", "created": "2026-01-01T00:00:00Z"},
-                {"id": "b", "name": "Group g4", "kind": "assigned", "created": None},
+                {"id": "a", "name": "Group g4", "kind": "assigned", "members": 3}
+                | {"created": "2026-01-01T00:00:00Z"},
+                {"id": "b", "name": "Group g4", "kind": "assigned", "created": None, "members": None},
             ],
         },
         {**empty, "kind": "filter", "sourceId": "f1", "sourceName": "Filter f1", "targetId": "f1"}
@@ -56,7 +57,7 @@ def test_an_explicit_choice_goes_first_in_any_case_and_must_exist(build: Any) ->
     found = map_references([item], build.directory(chosen, group_choices={GROUP: "T1"})).groups
     assert (found[GROUP.lower()].target_id, found[GROUP.lower()].found) == ("t1", "explicit")
     missing = map_references([item], build.directory(group_choices={GROUP: "t1"})).groups
-    assert missing[GROUP.lower()].reason == "UNRESOLVED_GROUP"
+    assert (missing[GROUP.lower()].reason, missing[GROUP.lower()].chosen) == ("UNRESOLVED_GROUP", "t1")
 
 
 def test_an_id_means_nothing_in_another_tenant(build: Any) -> None:
@@ -77,7 +78,7 @@ def test_what_was_not_fetched_or_is_inherited_maps_nothing(build: Any) -> None:
         build.item(build.include("g1"), state="failed"),
         build.item(build.include("g2", source="policySets")),
     ]
-    assert map_references(items, build.directory()).table() == []
+    assert map_references(items, build.directory()).table({}) == []
 
 
 @pytest.mark.parametrize(

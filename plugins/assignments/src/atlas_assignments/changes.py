@@ -133,7 +133,8 @@ _KINDS = {
 
 
 def describe_target(assignment: Assignment, references: References) -> dict[str, Any]:
-    """Whom an assignment names: `{kind, id, name, excluded}`, id and name for groups only."""
+    """Whom an assignment names: `{kind, id, name, excluded}`, id and name for groups only; a plan adds
+    `members` to the groups that it touches."""
     group_id = assignment.group_id
     return {
         "kind": _KINDS[assignment.target],

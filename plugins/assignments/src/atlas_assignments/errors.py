@@ -23,6 +23,18 @@ class PlanMismatch(DomainError):
     code = "PLAN_MISMATCH"
 
 
+class PlanExecuted(DomainError):
+    """The plan has been executed. Retry that run for what failed in it, or make a new plan."""
+
+    code = "PLAN_EXECUTED"
+
+
+class NotExecutable(DomainError):
+    """The restore run is a comparison, which is only read. Plan a restore of the backup set instead."""
+
+    code = "NOT_EXECUTABLE"
+
+
 class WarningsNotAcknowledged(DomainError):
     """The plan has warnings that were not acknowledged."""
 

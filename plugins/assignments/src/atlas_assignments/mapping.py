@@ -57,6 +57,8 @@ class Reference:
     found: Found | None = None
     reason: str | None = None
     """A reason code, or ORPHANED; None exactly when there is a counterpart."""
+    chosen: str | None = None
+    """The id that a person chose, where the target tenant does not have it."""
     candidates: tuple[Mapping[str, Any], ...] = ()
     rule_then: str | None = None
     rule_now: str | None = None
@@ -65,8 +67,8 @@ class Reference:
     def rule_differs(self) -> bool:
         return self.found is not None and (self.rule_then or None) != (self.rule_now or None)
 
-    def row(self) -> dict[str, Any]:
-        """The reference as one JSON-able row of the mapping table."""
+    def row(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        """The reference as one JSON-able row of the mapping table; `counts` are members by group id."""
         return {
             "kind": self.kind,
             "sourceId": self.source_id,
@@ -75,7 +77,10 @@ class Reference:
             "targetName": self.target_name,
             "found": self.found.value if self.found else None,
             "reason": self.reason,
-            "candidates": [dict(candidate) for candidate in self.candidates],
+            "candidates": [
+                {**candidate, "members": counts.get(candidate["id"])} for candidate in self.candidates
+            ],
+            "members": counts.get(self.target_id or ""),
             "ruleThen": self.rule_then,
             "ruleNow": self.rule_now,
         }
@@ -95,9 +100,13 @@ class References:
         """A group's or filter's name for people; its id where no name is known."""
         return self.names.get(id_, id_)
 
-    def table(self) -> list[dict[str, Any]]:
+    def candidates(self) -> frozenset[str]:
+        """The groups that bear a name together, so that none of them is taken."""
+        return frozenset(thing["id"] for group in self.groups.values() for thing in group.candidates)
+
+    def table(self, counts: Mapping[str, int]) -> list[dict[str, Any]]:
         """The mapping table: groups, then filters, in the order in which the backup mentions them."""
-        return [reference.row() for reference in (*self.groups.values(), *self.filters.values())]
+        return [reference.row(counts) for reference in (*self.groups.values(), *self.filters.values())]
 
 
 def needed_group_ids(
@@ -207,7 +216,9 @@ class _Finder:
         choice = self._choices.get(source_id)
         if choice is not None:
             chosen = self._by_id.get(choice)
-            return self._settled(blank, [chosen] if chosen else [], Found.EXPLICIT)
+            if chosen is None:
+                return replace(blank, reason=_REASONS[self._kind][0].value, chosen=choice)
+            return self._settled(blank, [chosen], Found.EXPLICIT)
         if self._kind == "group" and known.get("orphaned"):
             return replace(blank, reason=ORPHANED)
         if self._same_tenant and source_id in self._by_id:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from atlas_gql.plugins import OperationFailure, Policy, ReasonCode, SourceItem
+from atlas_gql.plugins import CapturedPolicy, OperationFailure, Policy, ReasonCode, SourceItem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,14 @@ class Match:
 
 
 def match_policies(
-    items: Sequence[SourceItem], live: Mapping[str, Sequence[Policy]], *, same_tenant: bool
+    items: Sequence[SourceItem],
+    live: Mapping[str, Sequence[Policy]],
+    *,
+    same_tenant: bool,
+    unreadable: Mapping[str, OperationFailure] | None = None,
 ) -> dict[UUID, Match]:
-    """The matches of all items, by item id; `live` is the target's policies by policy type.
+    """The matches of all items, by item id; `live` is the target's policies by policy type, `unreadable`
+    why those of a type are not known.
 
     No two items get one policy: one that is matched by its id is not offered to a name, and several
     items that find the same policy by name are all ambiguous.
@@ -43,6 +48,9 @@ def match_policies(
         item.id: match_policy(item, _of_type(live, item), same_tenant=same_tenant, taken=taken)
         for item in items
     }
+    for item in items:
+        if (failure := (unreadable or {}).get(item.policy.policy_type)) is not None:
+            matches[item.id] = Match(failure=_unreadable(failure))
     claims = Counter(_key(match.policy) for match in matches.values() if match.policy)
     return {
         item_id: Match(failure=_claimed(match.policy))
@@ -60,11 +68,15 @@ def match_policy(
     found = _by_id(item, live) if same_tenant else None
     if found is not None:
         return Match(policy=found, matched_by="id")
-    wanted = (item.policy.name, item.policy.platform)
-    named = [policy for policy in live if (policy.name, policy.platform) == wanted and policy.id not in taken]
+    named = [p for p in live if name_key(p) == name_key(item.policy) and p.id not in taken]
     if len(named) == 1:
         return Match(policy=named[0], matched_by="name")
     return Match(failure=_ambiguous(item, named) if named else _missing(item))
+
+
+def name_key(policy: Policy | CapturedPolicy) -> tuple[str, str, str | None]:
+    """What a policy is recognised by where its id tells nothing."""
+    return policy.policy_type, policy.name, policy.platform
 
 
 def shortlist(ids: Sequence[str], shown: int = 5) -> str:
@@ -83,6 +95,16 @@ def _key(policy: Policy) -> tuple[str, str]:
 
 def _by_id(item: SourceItem, live: Iterable[Policy]) -> Policy | None:
     return next((policy for policy in live if policy.id == item.policy.id), None)
+
+
+def _unreadable(failure: OperationFailure) -> OperationFailure:
+    return OperationFailure(
+        failure.message,
+        reason=failure.reason_code,
+        detail=failure.detail,
+        code="item_blocked",
+        request_id=failure.request_id,
+    )
 
 
 def _missing(item: SourceItem) -> OperationFailure:

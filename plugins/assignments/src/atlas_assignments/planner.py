@@ -63,6 +63,9 @@ def plan_policy(
     except OperationFailure as failure:
         return _blocked(item, match, failure)
     base = [assignment for assignment in live.assignments if assignment.is_direct]
+    base_hash = fingerprint(base)
+    if item.left_behind is not None and base_hash not in (*item.left_behind, fingerprint(source.direct)):
+        return _blocked(item, match, _changed_since())
     translations = [translate(a, source.contract, references, on_unresolved) for a in source.direct]
     blocking = obstacles(translations, base, source.contract)
     if blocking:
@@ -76,7 +79,6 @@ def plan_policy(
         return _blocked(item, match, _unassigning(), _rows(blocking, references))
 
     changes = changes_between(base, wanted, translations, alone)
-    base_hash = fingerprint(base)
     writes = fingerprint(wanted.values()) != base_hash
     context = Context(
         policy=live,
@@ -98,20 +100,33 @@ def plan_policy(
     )
 
 
-def summarize(planned: Iterable[PlannedPolicy]) -> dict[str, dict[str, int]]:
-    """The counts of a whole plan: policies by action, assignments by change, warnings by code."""
+def summarize(planned: Iterable[PlannedPolicy], *, others: int = 0) -> dict[str, dict[str, int]]:
+    """The counts of a whole plan: policies by action, assignments by change, warnings by code.
+
+    `others` is how many policies are in the tenant and not in the backup.
+    """
     planned = list(planned)
     policies = Counter(policy.action for policy in planned)
     assignments = Counter(change["change"] for policy in planned for change in policy.changes)
     warnings = Counter(warning["code"] for policy in planned for warning in policy.warnings)
     return {
-        "policies": {action: policies[action] for action in ("write", "none", "blocked")},
+        "policies": {action: policies[action] for action in ("write", "none", "blocked")}
+        | {"notInBackup": others},
         "assignments": {kind.value: assignments[kind.value] for kind in ChangeKind},
         "warnings": dict(sorted(warnings.items())),
     }
 
 
 def _restrict(source: Source, selected: Collection[Identity] | None) -> Source:
+    """What is selected of the backed-up policy. Raises OperationFailure when it does not hold all of that."""
+    missing = set(selected or ()) - {a.identity for a in (*source.direct, *source.inherited)}
+    if missing:
+        raise OperationFailure(
+            "The backup of this policy does not hold an assignment that was selected.",
+            reason=ReasonCode.NOT_FOUND,
+            code="item_blocked",
+        )
+
     def kept(assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
         return tuple(a for a in assignments if selected is None or a.identity in selected)
 
@@ -156,6 +171,14 @@ def _rows(changes: Iterable[Change], references: References) -> tuple[dict[str, 
 def _failure(obstacle: Change) -> OperationFailure:
     return OperationFailure(
         obstacle.message or "", reason=ReasonCode(obstacle.reason or ""), code="item_blocked"
+    )
+
+
+def _changed_since() -> OperationFailure:
+    return OperationFailure(
+        "Somebody changed the policy after the restore wrote it. Undoing would lose that change.",
+        reason=ReasonCode.CHANGED_SINCE,
+        code="item_blocked",
     )
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from atlas_assignments.errors import PlanExpired, PlanMismatch, PlanNotReady, WarningsNotAcknowledged
+from atlas_assignments.errors import (
+    NotExecutable,
+    PlanExecuted,
+    PlanExpired,
+    PlanMismatch,
+    PlanNotReady,
+    WarningsNotAcknowledged,
+)
 from atlas_gql.plugins import Doc, Ref, RunContext, Start, ValidationError
 
 AT_ONCE = 40
@@ -42,6 +49,8 @@ async def check_confirmation(start: Start, given: RestoreAssignmentsInput) -> No
     if not given.reason.strip():
         raise ValidationError("Say why: the audit trail keeps the reason.", field="reason")
     plan = await start.restore_plan()
+    if plan.purpose == "compare":
+        raise NotExecutable
     if plan.state != "planned":
         raise PlanNotReady
     if plan.digest != given.plan_digest:
@@ -62,7 +71,10 @@ async def check_confirmation(start: Start, given: RestoreAssignmentsInput) -> No
 
 
 async def keep_state_before(start: Start, _given: RestoreAssignmentsInput) -> None:
-    """Make the backup set that undo will be planned from."""
+    """Make the backup set that undo will be planned from. Raises PlanExecuted for a second execution."""
+    # Here and not in the check: whoever repeats a start that is still active is given its run.
+    if (await start.restore_plan()).executed:
+        raise PlanExecuted
     await start.before_restore()
 
 

@@ -58,7 +58,8 @@ def translate(
             message="The group was gone already when the backup was made, and is left alone.",
         )
     if group is not None and group.reason:
-        blocks = source.excluded or on_unresolved is UnresolvedIncludes.BLOCK
+        # A choice that names nothing is a mistake, not a group to do without.
+        blocks = source.excluded or on_unresolved is UnresolvedIncludes.BLOCK or group.chosen is not None
         return Translation(source=source, reason=group.reason, message=_why(group), blocks=blocks)
     filter_ = references.filters[source.filter_id] if source.filter_id else None
     if filter_ is not None and filter_.reason:
@@ -81,6 +82,8 @@ def _blocked(source: Assignment, reason: str, message: str) -> Translation:
 def _why(reference: Reference) -> str:
     """Why a reference has no counterpart, in public words."""
     name = reference.source_name or reference.source_id
+    if reference.chosen:
+        return f'The {reference.kind} "{name}" is mapped to {reference.chosen}, which is not in the tenant.'
     if not reference.candidates:
         return f'The {reference.kind} "{name}" was not found in the target tenant.'
     ids = shortlist([candidate["id"] for candidate in reference.candidates])

@@ -10,50 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from atlas_assignments.changes import Change, ChangeKind, describe_target, filter_label, intent_of
 from atlas_assignments.mapping import Found, Reference, References
-from atlas_gql.plugins import Assignment, Identity, Policy, TargetKind
-
-
-class WarningCode(StrEnum):
-    """The closed list of what a plan warns of."""
-
-    ALL_USERS_TARGETED = "ALL_USERS_TARGETED"
-    ALL_DEVICES_TARGETED = "ALL_DEVICES_TARGETED"
-    EXCLUSION_REMOVED = "EXCLUSION_REMOVED"
-    FILTER_CHANGED = "FILTER_CHANGED"
-    FILTER_REMOVED = "FILTER_REMOVED"
-    INCLUDE_REMOVED = "INCLUDE_REMOVED"
-    POLICY_EMPTIED = "POLICY_EMPTIED"
-    INTENT_BECOMES_REQUIRED = "INTENT_BECOMES_REQUIRED"
-    INTENT_BECOMES_UNINSTALL = "INTENT_BECOMES_UNINSTALL"
-    REMEDIATION_SWITCHED_ON = "REMEDIATION_SWITCHED_ON"
-    GROUP_RULE_DIFFERS = "GROUP_RULE_DIFFERS"
-    FILTER_RULE_DIFFERS = "FILTER_RULE_DIFFERS"
-    MATCHED_BY_NAME = "MATCHED_BY_NAME"
-    SETTINGS_MISSING = "SETTINGS_MISSING"
-
-
-DESCRIPTIONS: dict[WarningCode, str] = {
-    WarningCode.ALL_USERS_TARGETED: "The policy will reach all users, and does not name them now.",
-    WarningCode.ALL_DEVICES_TARGETED: "The policy will reach all devices, and does not name them now.",
-    WarningCode.EXCLUSION_REMOVED: "A group that is excluded now will be excluded no longer.",
-    WarningCode.FILTER_CHANGED: "An assignment will get a filter, or another filter or filter mode.",
-    WarningCode.FILTER_REMOVED: "An assignment will lose its filter.",
-    WarningCode.INCLUDE_REMOVED: "A target that is included now will be included no longer.",
-    WarningCode.POLICY_EMPTIED: "The policy reaches somebody now and will reach nobody.",
-    WarningCode.INTENT_BECOMES_REQUIRED: "An app will be required for a target for which it is not now.",
-    WarningCode.INTENT_BECOMES_UNINSTALL: "An app will be uninstalled for a target for which it is not now.",
-    WarningCode.REMEDIATION_SWITCHED_ON: "A script will remediate for a target for which it does not now.",
-    WarningCode.GROUP_RULE_DIFFERS: "A group's membership rule is not the one that was backed up.",
-    WarningCode.FILTER_RULE_DIFFERS: "A filter's rule is not the one that was backed up.",
-    WarningCode.MATCHED_BY_NAME: "A policy, group or filter was recognised by its name only.",
-    WarningCode.SETTINGS_MISSING: "The backup has an app assignment without the settings it once had.",
-}
-"""One public sentence for each warning code."""
+from atlas_gql.plugins import Assignment, Identity, Policy, TargetKind, WarningCode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +33,9 @@ Finding = tuple[WarningCode, str]
 
 
 def warnings_of(changes: Sequence[Change], context: Context) -> tuple[dict[str, Any], ...]:
-    """The warnings of a policy that will be written, as JSON-able rows:
-    `{id, code, policy, policyType, message, target}`; `target` is null for one of the whole policy.
+    """The warnings of a policy that will be written, as JSON-able rows: `{id, code, policy, policyType,
+    message, target, ruleThen, ruleNow}`. `target` is null for one of the whole policy; the rules are those of
+    the group or filter that it is about, null for any other.
 
     An id stays the same however often the plan is made: it is made of the policy, the code and the
     assignment.
@@ -82,6 +44,11 @@ def warnings_of(changes: Sequence[Change], context: Context) -> tuple[dict[str, 
         _row(code, message, context, change.subject)
         for change in changes
         for code, message in _of_change(change, changes, context)
+    ]
+    rows += [
+        _row(code, message, context, change.subject, reference)
+        for change in changes
+        for code, message, reference in _rules(change, context)
     ]
     rows += [_row(code, message, context, None) for code, message in _of_policy(changes, context)]
     return tuple(rows)
@@ -96,7 +63,6 @@ def _of_change(change: Change, changes: Sequence[Change], context: Context) -> I
         return
     yield from _gained(old, new, changes, context)
     yield from _filtered(old, new, context)
-    yield from _rules(change, context)
     if change.source is not None and change.source.identity in context.doubtful:
         message = (
             f'"{context.policy.name}" will get no settings for {_who(new, context)}: Microsoft gave none when'
@@ -157,14 +123,17 @@ def _filtered(old: Assignment | None, new: Assignment, context: Context) -> Iter
         yield WarningCode.FILTER_CHANGED, message
 
 
-def _rules(change: Change, context: Context) -> Iterator[Finding]:
+def _rules(change: Change, context: Context) -> Iterator[tuple[WarningCode, str, Reference]]:
+    """What is called as it was backed up, and takes in others now."""
+    if change.new is None or change.kind is ChangeKind.KEPT:
+        return
     group, filter_ = _references_of(change, context)
     if group is not None and group.rule_differs:
         message = f'The membership rule of the group "{group.target_name}" is not the one that was backed up.'
-        yield WarningCode.GROUP_RULE_DIFFERS, message
+        yield WarningCode.GROUP_RULE_DIFFERS, message, group
     if filter_ is not None and filter_.rule_differs:
         message = f'The rule of the filter "{filter_.target_name}" is not the one that was backed up.'
-        yield WarningCode.FILTER_RULE_DIFFERS, message
+        yield WarningCode.FILTER_RULE_DIFFERS, message, filter_
 
 
 def _of_policy(changes: Sequence[Change], context: Context) -> Iterator[Finding]:
@@ -224,7 +193,13 @@ def _who(assignment: Assignment, context: Context) -> str:
     return f'the group "{context.references.name(assignment.group_id or "")}"'
 
 
-def _row(code: WarningCode, message: str, context: Context, subject: Assignment | None) -> dict[str, Any]:
+def _row(
+    code: WarningCode,
+    message: str,
+    context: Context,
+    subject: Assignment | None,
+    reference: Reference | None = None,
+) -> dict[str, Any]:
     policy = context.policy
     identity = subject.identity if subject else ()
     key = json.dumps([policy.policy_type, policy.id, code.value, identity])
@@ -235,4 +210,6 @@ def _row(code: WarningCode, message: str, context: Context, subject: Assignment 
         "policyType": policy.policy_type,
         "message": message,
         "target": describe_target(subject, context.references) if subject else None,
+        "ruleThen": reference.rule_then if reference else None,
+        "ruleNow": reference.rule_now if reference else None,
     }

@@ -1,0 +1,64 @@
+"""Comparing a backup with the tenant, or with another backup: a plan to be read and never executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from atlas_assignments.choices import MappingInput, check_mapped, options_of
+from atlas_assignments.fetch import check_policy_types
+from atlas_assignments.planner import AssignmentRestoreMode
+from atlas_assignments.planning import make_plan
+from atlas_gql.plugins import Doc, Ref, RunContext, Start
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareBackupInput:
+    """What to compare the tenant with."""
+
+    backup_set_id: Annotated[
+        UUID,
+        Ref("BackupSet", "backups.view"),
+        Doc("The backup set to compare, of this tenant or another one of the workspace."),
+    ]
+    against_set_id: Annotated[
+        UUID | None,
+        Ref("BackupSet", "backups.view"),
+        Doc("The backup set of this tenant to compare it with; the tenant as it is when absent."),
+    ] = None
+    policy_types: Annotated[
+        tuple[str, ...], Doc("Only these kinds of policy, by Graph's collection name; all when absent.")
+    ] = ()
+    policy_ids: Annotated[
+        tuple[str, ...], Doc("Only these policies, by their Graph ids in the backup; all when absent.")
+    ] = ()
+    group_mappings: Annotated[
+        tuple[MappingInput, ...], Doc("Groups that stand for groups of the backup.")
+    ] = ()
+    filter_mappings: Annotated[
+        tuple[MappingInput, ...], Doc("Assignment filters that stand for filters of the backup.")
+    ] = ()
+
+
+async def create_comparison(start: Start, given: CompareBackupInput) -> None:
+    """Make the restore run that holds the comparison, with a copy of what is selected of the backup."""
+    check_policy_types(given.policy_types)
+    options = options_of(
+        groups=given.group_mappings, filters=given.filter_mappings, whole=not given.policy_ids
+    )
+    await start.new_restore_run(
+        backup_set_id=given.backup_set_id,
+        mode=AssignmentRestoreMode.REPLACE.value,
+        policy_types=given.policy_types,
+        policy_ids=given.policy_ids,
+        options=options,
+        purpose="compare",
+        against_set_id=given.against_set_id,
+    )
+    await check_mapped(start, options)
+
+
+async def compare(ctx: RunContext, _given: CompareBackupInput) -> None:
+    """Store what would lead from the tenant, or from the other set, to the backup."""
+    await make_plan(ctx)
