@@ -29,6 +29,15 @@ def held(place: Place) -> dict[str, str]:
     return found
 
 
+def without_filter(place: Place, name: str) -> None:
+    """Take a filter away from the second tenant."""
+    url = f"{place.atlas.simulator.url}/_simulator"
+    tenant = httpx.get(f"{url}/export").json()[DEMO_SECOND_TENANT.id]
+    filters = tenant["deviceManagement/assignmentFilters.json"]
+    filters["value"] = [found for found in filters["value"] if found["displayName"] != name]
+    httpx.post(f"{url}/load", json={DEMO_SECOND_TENANT.id: tenant}).raise_for_status()
+
+
 def reasons(plan: dict[str, Any]) -> dict[str, set[str]]:
     """The groups and filters without a counterpart, by the reason."""
     found: dict[str, set[str]] = {}
@@ -39,16 +48,18 @@ def reasons(plan: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_the_plan_names_each_and_the_rest_is_applied(place: Place, other: Place) -> None:
+    without_filter(place, "Corporate Windows")
     plan = planned(other, backed_up(place))
     seen = shown(other, plan["id"])
     assert reasons(seen) == {
         "UNRESOLVED_GROUP": {"Contractors", "Test Bench"},
         "AMBIGUOUS_GROUP": {"Kiosk Devices"},
         "ORPHANED": {None},
-        "UNRESOLVED_FILTER": {"Personal Android"},
+        "UNRESOLVED_FILTER": {"Personal Android", "Corporate Windows"},
     }
-    blocked = {item["blockedReason"] for item in seen["items"]["nodes"]} - {None}
-    assert blocked == {"UNRESOLVED_GROUP", "AMBIGUOUS_GROUP", "UNRESOLVED_FILTER", "POLICY_NOT_FOUND"}
+    blocked = [item for item in seen["items"]["nodes"] if item["action"] == "BLOCKED"]
+    why = {item["blockedReason"] for item in blocked} | {c["reason"] for i in blocked for c in i["changes"]}
+    assert why == {"UNRESOLVED_GROUP", "AMBIGUOUS_GROUP", "UNRESOLVED_FILTER", "POLICY_NOT_FOUND"}
     counts = plan["summary"]["policies"]
     before = held(other)
     run = other.run("restoreAssignments", restore_input(plan, confirmation=DEMO_SECOND_TENANT.domain))
