@@ -40,7 +40,7 @@ _COPY = text(
         row_number() OVER (ORDER BY item.policy_type, item.name, item.external_id) - 1,
         item.policy_type, item.external_id, item.name, item.platform, item.assignments_state,
         coalesce(kept.content, jsonb_build_object('reason', item.reason, 'message', item.message)),
-        did.data -> 'ours'
+        CASE WHEN cast(:undone_by AS uuid) IS NOT NULL THEN coalesce(did.data -> 'ours', '[]') END
     FROM backup_items AS item
     LEFT JOIN backup_contents AS kept
         ON kept.tenant_id = item.tenant_id AND kept.hash = item.content_hash
