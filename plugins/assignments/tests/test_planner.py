@@ -412,3 +412,13 @@ def test_the_summary_counts_a_whole_plan(build: Any) -> None:
         "assignments": {"kept": 1, "added": 2, "removed": 1, "changed": 0, "blocked": 1, "leftOut": 0},
         "warnings": {"ALL_USERS_TARGETED": 1, "INCLUDE_REMOVED": 1},
     }
+
+
+def test_a_kind_that_is_only_read_is_never_to_be_written(build: Any) -> None:
+    """Not even to put right what stands there twice."""
+    directory = build.directory(build.group("g1"))
+    twice = [build.include("g1"), build.include("g1")]
+    for then, now, action in ((twice, twice[:1], "none"), (twice, twice, "blocked"), (twice, [], "blocked")):
+        item = build.item(*then, type_="roleScopeTags")
+        planned = build.plan(item, build.policy(*now, type_="roleScopeTags"), directory)
+        assert planned.action == action

@@ -70,7 +70,8 @@ def _never_written(
 ) -> list[Change]:
     """All of a policy whose kind is only read, and whose assignments are not those of the backup."""
     wanted = [translation.target or translation.source for translation in translations]
-    if contract.why_not is None or fingerprint(base) == fingerprint(wanted):
+    # One that stands twice would be written once.
+    if contract.why_not is None or fingerprint(base) == fingerprint({a.identity: a for a in wanted}.values()):
         return []
     blocked = Change(kind=ChangeKind.BLOCKED, reason=ReasonCode.UNSUPPORTED.value, message=contract.why_not)
     return [replace(blocked, source=translation.source) for translation in translations] or [
