@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -87,10 +87,16 @@ def client(http: httpx.AsyncClient, tenant_id: str) -> MicrosoftGraphClient:
 
 
 class Backup:
-    """A backup set in memory (`Backups` of the plugin API)."""
+    """A backup set in memory, the first of its tenant (`Backups` of the plugin API)."""
 
     def __init__(self) -> None:
         self.captured: list[CapturedPolicy] = []
+
+    async def had(self, policy_type: str) -> bool:
+        return False
+
+    async def last(self, policy_type: str, ids: Collection[str]) -> Mapping[str, CapturedPolicy]:
+        return {}
 
     async def save(self, captured: Sequence[CapturedPolicy]) -> None:
         self.captured += captured

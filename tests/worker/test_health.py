@@ -289,8 +289,8 @@ def test_a_worker_says_what_it_serves_and_where_its_health_is(
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert (
-        "Atlas carries 3 runs at once (assignments.fetch, assignments.plan, assignments.restore,"
-        " providers.verify);"
+        "Atlas carries 3 runs at once (assignments.compare, assignments.fetch, assignments.plan,"
+        " assignments.restore, assignments.undo, providers.verify);"
         f" its health is at {url}/readyz\n"
     ) in err
     assert "worker stopped" in err
