@@ -185,12 +185,6 @@ def claims(token: str) -> dict[str, Any]:
     return decoded
 
 
-def _looked_at(task: asyncio.Task[str]) -> None:
-    """An error is told to whoever waits; when nobody does any more, it need not be reported as lost."""
-    if not task.cancelled():
-        task.exception()
-
-
 def roles_of(token: str) -> frozenset[str]:
     """The application permissions in a token, unverified; none where it cannot be read."""
     try:
@@ -198,6 +192,12 @@ def roles_of(token: str) -> frozenset[str]:
     except GraphError:
         return frozenset()
     return frozenset(map(str, roles)) if isinstance(roles, list) else frozenset()
+
+
+def _looked_at(task: asyncio.Task[str]) -> None:
+    """An error is told to whoever waits; when nobody does any more, it need not be reported as lost."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _for_msal(credential: Credential) -> Any:

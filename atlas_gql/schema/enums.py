@@ -85,7 +85,7 @@ described(
     "How Atlas's way into a tenant stands, by its last verification and by what runs have met since.",
     {
         "none": "The tenant has no provider.",
-        "not_verified": "It was not verified yet, or not since a run was last refused.",
+        "not_verified": "It was not verified, or not since a credential was rotated or a run was refused.",
         "ready": "Every kind of policy that the tenant is licensed for can be read and, where writes are"
         " enabled, written, if need be after an approval.",
         "degraded": "Something cannot be read or written; the verification says what.",

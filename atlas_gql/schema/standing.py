@@ -13,22 +13,27 @@ from atlas_gql.db.tables.backups import WHOLE
 from atlas_gql.db.tables.runs import NO_ENTRY_ENDED
 
 # The newest verification with a report, and the newest run that did not get into the tenant; both since
-# the provider is there. A refusal counts until a run came further than it, and a report only from after
-# the last refusal: what was ready before it need not be now.
+# the provider is there with these credentials. A refusal counts until a run came further than it, and a
+# report only from after the last refusal: what was ready before it need not be now.
 _PROVIDER = """(
     SELECT {what}
     FROM providers AS provider
+    CROSS JOIN LATERAL (
+        SELECT greatest(provider.created_at, max(credential.rotated_at)) AS at
+        FROM credentials AS credential
+        WHERE credential.id IN (provider.credential_id, provider.write_credential_id)
+    ) AS since
     LEFT JOIN LATERAL (
         SELECT run.finished_at, run.result FROM operation_runs AS run
         WHERE run.tenant_id = provider.tenant_id AND run.type = 'providers.verify'
             AND run.status = 'completed' AND run.result IS NOT NULL
-            AND run.created_at >= provider.created_at
+            AND run.created_at >= since.at
         ORDER BY run.created_at DESC, run.id DESC LIMIT 1
     ) AS verified ON true
     LEFT JOIN LATERAL (
         SELECT run.finished_at FROM operation_runs AS run
         WHERE run.tenant_id = provider.tenant_id AND {no_entry}
-            AND run.finished_at >= provider.created_at
+            AND run.created_at >= since.at
         ORDER BY run.finished_at DESC LIMIT 1
     ) AS refused ON refused.finished_at > coalesce(verified.finished_at, '-infinity')
     LEFT JOIN LATERAL (

@@ -17,7 +17,8 @@ from atlas_gql.simulator.kind import Family as CountedIn
 from atlas_gql.simulator.kind import Kind
 from atlas_gql.simulator.table import KINDS
 from atlas_gql.testing.installation import Place, installation
-from atlas_gql.testing.postgres import TestDatabase
+from atlas_gql.testing.postgres import fresh_database
+from support.paths import DATA_DIR
 from support.steps import planned, restore_input
 
 PATH = "deviceManagement/exampleProfiles"
@@ -58,16 +59,20 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 
 
 @pytest.fixture
-def place(serving: Running, test_database: TestDatabase) -> Iterator[Place]:
+def place(serving: Running) -> Iterator[Place]:
+    """In a database of its own: a worker that shares one would take its runs, and knows no such kind."""
     added = ("example", SimpleNamespace(atlas_policy_types=atlas_policy_types))
     loaded = load_plugins([*discover(), added])
     assert loaded.refused == {}
-    with installation(
-        test_database,
-        simulator=serving,
-        operations=loaded.operations,
-        policy_types=loaded.policy_types,
-    ) as running:
+    with (
+        fresh_database(DATA_DIR) as database,
+        installation(
+            database,
+            simulator=serving,
+            operations=loaded.operations,
+            policy_types=loaded.policy_types,
+        ) as running,
+    ):
         yield running.new_place()
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from atlas_gql.db.database import Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.statements import prepare
-from atlas_gql.db.tables import tenants
+from atlas_gql.db.tables import credentials, tenants
 from atlas_gql.schema import standing
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
@@ -71,6 +71,26 @@ def test_the_status_is_what_was_learnt_last(place: Place) -> None:
     assert status(place) == "NOT_VERIFIED"  # a run got in; what it may do was not asked since
     place.run("verifyProvider", given)
     assert status(place) == "READY"
+
+
+def test_what_was_learnt_of_a_credential_ends_with_its_rotation(place: Place) -> None:
+    rotate = (
+        update(credentials)
+        .where(credentials.c.workspace_id == place.workspace)
+        .values(rotated_at=func.clock_timestamp())
+    )
+
+    async def rotated(tx: Transaction) -> None:
+        await tx.execute(rotate)
+
+    place.run("verifyProvider", {"tenantId": place.tenant_id})
+    place.atlas.call(rotated)
+    assert status(place) == "NOT_VERIFIED"
+    faults(place, {"secretExpired": True})
+    place.run("verifyProvider", {"tenantId": place.tenant_id})
+    assert status(place) == "FAILING"
+    place.atlas.call(rotated)
+    assert status(place) == "NOT_VERIFIED"
 
 
 def test_a_backup_that_does_not_get_in_fails_as_a_whole_and_shows(atlas: Installation) -> None:

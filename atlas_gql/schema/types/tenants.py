@@ -45,6 +45,7 @@ class Tenant(Node):
         description="When it was archived; it can be read still, and nothing else."
     )
     provider_id: strawberry.Private[UUID | None]
+
     stands: strawberry.Private[ProviderStatus]
     stands_since: strawberry.Private[datetime | None]
     verified: strawberry.Private[Any]
