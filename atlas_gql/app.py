@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from atlas_gql.db.database import Database
 from atlas_gql.health import health_routes
@@ -21,13 +21,15 @@ from atlas_gql.ops.queue import Queue
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.build import build_schema
-from atlas_gql.schema.http import create_graphql_app
+from atlas_gql.schema.routes import graphql_routes
+from atlas_gql.settings import Settings, split
+from atlas_gql.web import PatientProtocol, SecurityHeaders, graphiql_routes, guarded
 
 
 @contextlib.asynccontextmanager
 async def running_app(
-    database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
-) -> AsyncIterator[Starlette]:
+    settings: Settings, database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
+) -> AsyncIterator[ASGIApp]:
     """The API as an ASGI application, with everything behind it open for as long as the context lasts."""
     database = Database(database_url)
     await database.open()
@@ -35,7 +37,7 @@ async def running_app(
     meter = Meter()
     engine = Engine(database, operations, queue.ring, meter=meter)
     try:
-        yield create_app(database, engine, sealer, meter)
+        yield create_app(settings, database, engine, sealer, meter)
     finally:
         await asyncio.to_thread(queue.close)
         await database.close()
@@ -45,15 +47,17 @@ def _not_here(run_id: str) -> None:
     raise RuntimeError(f"a web process was asked to carry the run {run_id}")
 
 
-def create_app(database: Database, engine: Engine, sealer: Sealer, meter: Meter) -> Starlette:
-    """The routes: the API, and what the process says of itself."""
+def create_app(
+    settings: Settings, database: Database, engine: Engine, sealer: Sealer, meter: Meter
+) -> ASGIApp:
+    """The routes: the API, its page, and what the process says of itself."""
     schema = build_schema(engine.operations.values())
-    return Starlette(
-        routes=[
-            Route("/graphql", create_graphql_app(schema, database=database, engine=engine, sealer=sealer)),
-            *health_routes(database, meter),
-        ]
-    )
+    routes = [
+        *graphql_routes(schema, settings, database=database, engine=engine, sealer=sealer),
+        *(graphiql_routes() if settings.graphiql else ()),
+        *health_routes(database, meter),
+    ]
+    return SecurityHeaders(guarded(Starlette(routes=routes), split(settings.cors_origins)))
 
 
 class Server(uvicorn.Server):
@@ -63,6 +67,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -6,6 +6,7 @@
     │   ├── NotFound
     │   └── Forbidden
     ├── BadUserInput           malformed input; answered in GraphQL's errors[]
+    ├── RateLimited            too many requests; answered before anything is read
     ├── DomainError            what the caller can act on; answered as data
     │   ├── ValidationError
     │   ├── RunConflict
@@ -82,6 +83,16 @@ class BadUserInput(AtlasError):
     def __init__(self, message: str, field: str | None = None) -> None:
         self.field = field
         super().__init__(message)
+
+
+class RateLimited(AtlasError):
+    """Too many requests with this token; `retry_after` seconds from now there is room for the next."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, *, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__("Too many requests with this token. Wait for as long as `retryAfter` says.")
 
 
 class DomainError(AtlasError):

@@ -5,6 +5,7 @@ The table of all settings in `docs/operations.md` is checked against this class 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,35 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Where the API listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="The API's port; 0 lets the system choose.")
+    cors_origins: str = Field(
+        default="",
+        description="Origins, as `https://console.example.com`, separated by commas, whose pages may use the"
+        " API; its own pages always may.",
+    )
+    graphiql: bool = Field(default=True, description="Whether `/graphiql` serves a page to try queries on.")
+    introspection: bool = Field(
+        default=True,
+        description="Whether clients may ask for the schema: introspection, `/schema.graphql` and suggestions"
+        " in errors.",
+    )
+    get_queries: bool = Field(default=True, description="Whether queries may come by `GET`.")
+    query_seconds: float = Field(
+        default=30, gt=0, le=300, description="How long one GraphQL operation may take."
+    )
+    query_cost: int = Field(
+        default=25_000, ge=1_000, description="How many fields the answer to one operation could hold."
+    )
+    rate_limit: int = Field(
+        default=6_000,
+        ge=0,
+        description="Requests a minute that one token may send to one web process; 0 for any number.",
+    )
+    trusted_documents: Path | None = Field(
+        default=None,
+        description="Documents that are known by their SHA-256: a folder of `*.graphql` files, or a JSON file"
+        " of hashes and texts.",
+    )
+    trusted_documents_only: bool = Field(default=False, description="Whether no other document is executed.")
     load_plugins: str | None = Field(
         default=None, description="Names of the plugins to load, separated by commas; all when absent."
     )
@@ -88,6 +118,7 @@ class Settings(BaseSettings):
         "assertion_dir",
         "host",
         "data_dir",
+        "trusted_documents",
         mode="wrap",
     )
     @classmethod
@@ -95,6 +126,21 @@ class Settings(BaseSettings):
         """An empty variable is one that is not set: not a database of libpq's choice, nor every address."""
         assert info.field_name is not None
         return cls.model_fields[info.field_name].default if value == "" else check(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _checked_origins(cls, value: str) -> str:
+        for origin in split(value):
+            if not re.fullmatch(
+                r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?", origin
+            ):
+                raise ValueError("each origin must be as https://console.example.com, in lower case")
+        return value
+
+
+def split(names: str) -> list[str]:
+    """The names in a list that is separated by commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def load_settings() -> Settings:

@@ -59,7 +59,7 @@ def serve(
                 write_url(url_file, url_of(listener))
 
         async def run() -> None:
-            async with running_app(location.url, sealer_of(settings), operations) as application:
+            async with running_app(settings, location.url, sealer_of(settings), operations) as application:
                 await serve_until_signalled(Server(application, ready=ready), listener)
 
         with listener:

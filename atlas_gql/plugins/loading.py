@@ -16,6 +16,7 @@ from atlas_gql.graph.contracts import CORE
 from atlas_gql.plugins import api
 from atlas_gql.plugins.api import PROJECT, Operation
 from atlas_gql.plugins.policy_types import names_of, problem_of
+from atlas_gql.settings import split
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _MUTATION = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -131,7 +132,7 @@ def _check(operation: Operation[Any], plugin: str) -> None:
 
 def names(setting: str | None) -> list[str] | None:
     """The setting `ATLAS_LOAD_PLUGINS` as a list; None for all."""
-    return None if setting is None else [part.strip() for part in setting.split(",") if part.strip()]
+    return None if setting is None else split(setting)
 
 
 Operations = Mapping[str, Operation[Any]]

@@ -14,6 +14,7 @@ from atlas_gql.errors import AccessError, BadUserInput, Forbidden
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+TIMEOUT = "QUERY_TIMEOUT"
 INTERNAL = "INTERNAL_SERVER_ERROR"
 INTERNAL_MESSAGE = "Internal error."
 
@@ -30,6 +31,15 @@ def refusal(message: str, code: str, request_id: str, **more: Any) -> dict[str, 
 
 def of_access_error(error: AccessError, request_id: str) -> dict[str, Any]:
     return refusal(error.message, error.code, request_id, status=error.status)
+
+
+def timed_out(seconds: float, request_id: str) -> dict[str, Any]:
+    """An operation was stopped."""
+    message = (
+        f"The operation took longer than {seconds:g} seconds and was stopped. Ask for less at once; repeat a"
+        " mutation with the same idempotency key, since it may have been carried out."
+    )
+    return refusal(message, TIMEOUT, request_id)
 
 
 def of_document_error(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:

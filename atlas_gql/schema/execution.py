@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any, cast
@@ -10,19 +12,22 @@ from typing import Any, cast
 import strawberry
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationType,
     execute,
     get_operation_ast,
     parse,
+    specified_rules,
     validate,
 )
 from strawberry.execution import optimized_is_awaitable
 
 from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
-from atlas_gql.schema.limits import problem_of
+from atlas_gql.schema.limits import Limits, TooMuch, Weight, measure
 
 MAX_TOKENS = 2000
 KEPT_DOCUMENTS = 500
@@ -32,11 +37,21 @@ LONGEST_KEPT = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A text, parsed and validated; ``code` says what failed."""
+    """A text, parsed, measured and validated; `code` says what failed."""
 
     ast: DocumentNode | None = None
+    weights: Mapping[str | None, Weight] = field(default_factory=dict)
     errors: tuple[GraphQLError, ...] = ()
     code: str = ""
+
+    def weight(self, operation_name: str | None) -> Weight:
+        """What the operation asks for that is executed under this name."""
+        return self.weights[operation_name or next(iter(self.weights))]
+
+
+def refused(message: str, code: str) -> Document:
+    """A document that is not executed."""
+    return Document(errors=(GraphQLError(message),), code=code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +63,23 @@ class Answer:
 
 
 class Executor:
-    """Executes operations of one schema."""
+    """Executes operations of one schema, each for so many seconds at most."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        limits: Limits | None = None,
+        seconds: float = 30,
+        introspection: bool = True,
+    ) -> None:
         # Strawberry's own `execute` parses and validates each time, and logs what is expected.
         self._schema = schema._schema
         self._context_class = schema.execution_context_class
+        self.limits = limits or Limits()
+        self._seconds = seconds
+        self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
+        self._hide_suggestions = not introspection
         self._kept = lru_cache(maxsize=KEPT_DOCUMENTS)(self._read)
 
     def read(self, text: str) -> Document:
@@ -63,17 +89,17 @@ class Executor:
     def _read(self, text: str) -> Document:
         try:
             ast = parse(text, max_tokens=MAX_TOKENS)
-            errors = tuple(validate(self._schema, ast))
+            weights = measure(self._schema, ast, self.limits)
+            errors = tuple(validate(self._schema, ast, self._rules, hide_suggestions=self._hide_suggestions))
         except GraphQLSyntaxError as exc:
             return Document(errors=(exc,), code=answers.PARSE_FAILED)
+        except TooMuch as exc:
+            return refused(str(exc), answers.TOO_COMPLEX)
         except RecursionError:
-            deep = GraphQLError("The document is nested too deeply.")
-            return Document(errors=(deep,), code=answers.PARSE_FAILED)
+            return refused("The document is nested too deeply.", answers.PARSE_FAILED)
         if errors:
             return Document(errors=errors, code=answers.VALIDATION_FAILED)
-        if problem := problem_of(self._schema, ast):
-            return Document(errors=(GraphQLError(problem),), code=answers.TOO_COMPLEX)
-        return Document(ast=ast)
+        return Document(ast=ast, weights=weights)
 
     @staticmethod
     def changes_something(document: Document, operation_name: str | None) -> bool:
@@ -98,9 +124,30 @@ class Executor:
                 answers.of_document_error(error, document.code, request_id) for error in document.errors
             ]
             return Answer(body={"errors": errors}, executed=False)
+        try:
+            async with asyncio.timeout(self._seconds):
+                result = await self._run(document.ast, context, variables, operation_name)
+        except TimeoutError:
+            context.cancel()
+            error = answers.timed_out(self._seconds, request_id)
+            return Answer(body={**error, "data": None}, executed=True)
+        if not result.errors:
+            return Answer(body={"data": result.data}, executed=True)
+        errors = [answers.of_execution_error(error, request_id) for error in result.errors]
+        if result.data is None and all(error.path is None for error in result.errors):
+            return Answer(body={"errors": errors}, executed=False)
+        return Answer(body={"errors": errors, "data": result.data}, executed=True)
+
+    async def _run(
+        self,
+        ast: DocumentNode,
+        context: Context,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> ExecutionResult:
         result: Any = execute(
             self._schema,
-            document.ast,
+            ast,
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
@@ -109,9 +156,4 @@ class Executor:
         )
         if isawaitable(result):
             result = await result
-        if not result.errors:
-            return Answer(body={"data": result.data}, executed=True)
-        errors = [answers.of_execution_error(error, request_id) for error in result.errors]
-        if result.data is None and all(error.path is None for error in result.errors):
-            return Answer(body={"errors": errors}, executed=False)
-        return Answer(body={"errors": errors, "data": result.data}, executed=True)
+        return cast("ExecutionResult", result)

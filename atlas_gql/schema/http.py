@@ -1,103 +1,49 @@
-"""`/graphql`: from an HTTP request to its answer.
-
-Who asks is found out before anything of the request is read: a stranger learns nothing, and costs nothing.
-"""
+"""`/graphql` and `/schema.graphql`: from an HTTP request to its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import orjson
-import strawberry
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from atlas_gql.access.actors import Actor
-from atlas_gql.access.tokens import authenticate
 from atlas_gql.db.database import Database
-from atlas_gql.errors import AccessError, BadUserInput, NotFound, Unauthenticated
 from atlas_gql.providers.sealing import Sealer
-from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
+from atlas_gql.schema.endpoint import Endpoint, json_response
 from atlas_gql.schema.engine import Engine
-from atlas_gql.schema.execution import Executor
-from atlas_gql.schema.requests import (
-    JSON,
-    Refused,
-    answer_type,
-    bearer_token,
-    read_request,
-    request_id_of,
-)
-
-PLANE = "workspace"
+from atlas_gql.schema.execution import Document, Executor, refused
+from atlas_gql.schema.rates import Rates
+from atlas_gql.schema.requests import JSON, GraphQLRequest, Refused, answer_type, read_request
+from atlas_gql.schema.trusted import DocumentRefused, TrustedDocuments
 
 
-def create_graphql_app(
-    schema: strawberry.Schema,
-    *,
-    database: Database,
-    engine: Engine,
-    sealer: Sealer,
-    allow_get: bool = True,
-) -> ASGIApp:
-    """The ASGI application for one path. `allow_get`: whether queries may come by GET."""
-    methods = ("GET", "POST") if allow_get else ("POST",)
-    return _GraphQLApp(Executor(schema), database, engine, sealer, methods)
+class GraphQLEndpoint(Endpoint):
+    """Executes operations. `allow_get`: whether queries may come by GET."""
 
-
-class _GraphQLApp:
     def __init__(
         self,
         executor: Executor,
+        *,
         database: Database,
         engine: Engine,
         sealer: Sealer,
-        methods: tuple[str, ...],
+        rates: Rates,
+        trusted: TrustedDocuments,
+        allow_get: bool,
     ) -> None:
+        super().__init__(database, rates)
+        self.methods = ("GET", "POST") if allow_get else ("POST",)
         self._executor = executor
-        self._database = database
         self._engine = engine
         self._sealer = sealer
-        self._methods = methods
+        self._trusted = trusted
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        response = await self._respond(request, request_id_of(request))
-        await response(scope, receive, send)
-
-    async def _respond(self, request: Request, request_id: str) -> Response:
-        """The answer, whatever happens."""
-        try:
-            actor = await self._actor(request)
-            return await self._answer(request, actor, request_id)
-        except AccessError as exc:
-            headers = {"WWW-Authenticate": "Bearer"} if isinstance(exc, Unauthenticated) else {}
-            return _json(answers.of_access_error(exc, request_id), exc.status, request_id, headers=headers)
-        except Refused as exc:
-            body = answers.refusal(exc.message, BadUserInput.code, request_id)
-            return _json(body, exc.status, request_id, headers=exc.headers)
-        except Exception as exc:  # the last resort: logged there, and told to nobody
-            return _json(answers.of_unexpected(exc, request_id), 500, request_id)
-
-    async def _actor(self, request: Request) -> Actor:
-        """Who asks. Raises Unauthenticated, and NotFound for a token of the other plane."""
-        token = bearer_token(request)
-        actor = await authenticate(self._database, token) if token else None
-        if actor is None:
-            raise Unauthenticated
-        if actor.plane != PLANE:
-            raise NotFound
-        return actor
-
-    async def _answer(self, request: Request, actor: Actor, request_id: str) -> Response:
-        if request.method not in self._methods:
-            raise Refused(405, "This method is not allowed here.", Allow=", ".join(self._methods))
+    async def answer(self, request: Request, actor: Actor, request_id: str) -> Response:
         media_type = answer_type(request)
         asked = await read_request(request)
-        document = self._executor.read(asked.query)
+        document = self._document(asked)
         if request.method == "GET" and self._executor.changes_something(document, asked.operation_name):
             raise Refused(405, "Mutations must come by POST.", Allow="POST")
         # One context for one operation: nothing that was read for one is ever shown to another.
@@ -113,25 +59,44 @@ class _GraphQLApp:
         )
         # Under application/json an old client takes every other status for a broken transport.
         status = 200 if answer.executed or media_type == JSON else 400
-        return _json(answer.body, status, request_id, media_type=media_type)
+        body = answer.body
+        if asked.wants_cost and answer.executed:
+            body |= {"extensions": {"cost": self._cost(document, asked.operation_name)}}
+        return json_response(body, status, request_id, media_type=media_type)
+
+    def _document(self, asked: GraphQLRequest) -> Document:
+        try:
+            return self._executor.read(self._trusted.text_of(asked))
+        except DocumentRefused as exc:
+            return refused(exc.message, exc.code)
+
+    def _cost(self, document: Document, operation_name: str | None) -> dict[str, Any]:
+        weight = document.weight(operation_name)
+        return {
+            "cost": weight.cost,
+            "limit": self._executor.limits.cost,
+            "depth": weight.depth,
+            "fields": weight.fields,
+        }
 
 
-def _json(
-    body: Any,
-    status: int,
-    request_id: str,
-    *,
-    media_type: str = JSON,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    return Response(
-        orjson.dumps(body),
-        status_code=status,
-        media_type=f"{media_type}; charset=utf-8",
-        headers={
-            "X-Request-ID": request_id,
-            "Cache-Control": "no-store",
-            "Vary": "Accept",
-            **(headers or {}),
-        },
-    )
+class SchemaEndpoint(Endpoint):
+    """Gives the schema's text."""
+
+    methods = ("GET",)
+
+    def __init__(self, text: str, *, database: Database, rates: Rates) -> None:
+        super().__init__(database, rates)
+        self._text = text
+
+    async def answer(
+        self,
+        request: Request,  # noqa: ARG002 # all that matters is who asks
+        actor: Actor,  # noqa: ARG002 # and that it is somebody
+        request_id: str,
+    ) -> Response:
+        return Response(
+            self._text,
+            media_type="text/plain; charset=utf-8",
+            headers={"X-Request-ID": request_id, "Cache-Control": "no-store"},
+        )

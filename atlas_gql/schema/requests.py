@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/ (read November 2025).
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Mapping
@@ -12,13 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 LARGEST_BODY = 100 * 1024
+BODY_SECONDS = 10.0
+"""How long a client may take to send its body."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DOCUMENT_ID = re.compile(r"sha256:([0-9a-f]{64})")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Refused(Exception):
@@ -33,16 +39,18 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class GraphQLRequest:
-    """An operation to execute."""
+    """An operation to execute: its text, the SHA-256 of its text, or both."""
 
-    query: str
+    query: str | None = None
+    sha256: str | None = None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
+    wants_cost: bool = False
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(headers: Headers) -> str:
     """The caller's id for the request, if it is one; else a new one."""
-    given = request.headers.get("x-request-id", "")
+    given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
 
 
@@ -86,7 +94,9 @@ async def read_request(request: Request) -> GraphQLRequest:
 
 
 def _from_query(given: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: given[name] for name in ("query", "operationName") if name in given}
+    found: dict[str, Any] = {
+        name: given[name] for name in ("query", "documentId", "operationName") if name in given
+    }
     for name in ("variables", "extensions"):
         if given.get(name):
             found[name] = _json(given[name].encode(), f"`{name}`")
@@ -95,10 +105,17 @@ def _from_query(given: Mapping[str, str]) -> dict[str, Any]:
 
 async def _body(request: Request) -> bytes:
     received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > LARGEST_BODY:
-            raise Refused(413, f"The body is larger than {LARGEST_BODY} bytes.")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > LARGEST_BODY:
+                    raise Refused(413, f"The body is larger than {LARGEST_BODY} bytes.", Connection="close")
+    except TimeoutError:
+        message = f"The body did not arrive within {BODY_SECONDS:g} seconds."
+        raise Refused(408, message, Connection="close") from None
+    except ClientDisconnect:
+        raise Refused(400, "The body is not complete.") from None  # to nobody; but it is nothing to log
     return bytes(received)
 
 
@@ -112,13 +129,44 @@ def _json(text: bytes, what: str) -> Any:
 def _parameters(given: Any) -> GraphQLRequest:
     if not isinstance(given, dict):
         raise Refused(400, "The body must be one JSON object.")
-    query, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
-    if not isinstance(query, str) or not query:
+    query, sha256 = given.get("query"), _sha256(given)
+    variables, name = given.get("variables"), given.get("operationName")
+    named_only = query is None and sha256 is not None
+    if not (named_only or (isinstance(query, str) and query)):
         raise Refused(400, "`query` must be a text that is not empty.")
     if variables is not None and not isinstance(variables, dict):
         raise Refused(400, "`variables` must be an object.")
     if name is not None and not isinstance(name, str):
         raise Refused(400, "`operationName` must be a text.")
-    if given.get("extensions") is not None and not isinstance(given["extensions"], dict):
+    return GraphQLRequest(
+        query=query,
+        sha256=sha256,
+        variables=variables,
+        operation_name=name or None,
+        wants_cost=_extensions(given).get("cost") is True,
+    )
+
+
+def _extensions(given: dict[str, Any]) -> dict[str, Any]:
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
         raise Refused(400, "`extensions` must be an object.")
-    return GraphQLRequest(query=query, variables=variables, operation_name=name or None)
+    return extensions or {}
+
+
+def _sha256(given: dict[str, Any]) -> str | None:
+    """The hash by which a text is named: as the draft of GraphQL over HTTP names it, or as Apollo does."""
+    named, persisted = given.get("documentId"), _extensions(given).get("persistedQuery")
+    if named is not None:
+        found = _DOCUMENT_ID.fullmatch(named) if isinstance(named, str) else None
+        if found is None:
+            raise Refused(400, "`documentId` must be `sha256:` and 64 hexadecimal digits.")
+        return found[1]
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise Refused(400, "`extensions.persistedQuery` must have the version 1.")
+    sha256 = persisted.get("sha256Hash")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise Refused(400, "`extensions.persistedQuery.sha256Hash` must be 64 hexadecimal digits.")
+    return sha256

@@ -314,7 +314,9 @@ def installation(
 
         async def main() -> None:
             async with AsyncExitStack() as running:
-                app = await running.enter_async_context(running_app(database.url, sealer, operations))
+                app = await running.enter_async_context(
+                    running_app(options, database.url, sealer, operations)
+                )
                 working = None
                 if worker:
                     working = await running.enter_async_context(

@@ -28,6 +28,9 @@ from atlas_gql.plugins import (
 )
 from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.schema.build import build_schema
+from atlas_gql.schema.execution import MAX_TOKENS
+from atlas_gql.schema.limits import SHORT_LIST, Limits
+from atlas_gql.schema.requests import BODY_SECONDS, LARGEST_BODY
 from atlas_gql.settings import Settings
 from support.documents import PAGES, blocks, words
 from support.paths import ROOT
@@ -114,6 +117,28 @@ def test_every_error_of_a_mutation_has_its_row(schema: Any):
     ]
     assert len(errors) > 5
     assert [name for name in errors if f"| `{name}` | `" not in API.read_text()] == []
+
+
+def test_the_limits_of_requests_are_those_of_the_code():
+    section = API.read_text().split("\n## Limits\n")[1].split("\n## ")[0]
+    limits, settings = Limits(), Settings()
+    assert [
+        part
+        for part in (
+            f"| {settings.rate_limit}: all at once",
+            f"| {LARGEST_BODY // 1024} KB, within {BODY_SECONDS:g} seconds |",
+            f"| {MAX_TOKENS} tokens |",
+            f"| levels of fields | {limits.depth};",
+            f"| {limits.fields}; {limits.aliases}; {limits.directives} |",
+            f"| {limits.root_fields}; {limits.mutations} |",
+            f"| {limits.repeats} times |",
+            f"| cost | {limits.cost:,} |",
+            f"| time | {settings.query_seconds:g} seconds |",
+            f"a list without pages for {SHORT_LIST}.",
+        )
+        if part not in section
+    ] == []
+    assert limits.cost == settings.query_cost
 
 
 def test_every_capability_has_its_row():

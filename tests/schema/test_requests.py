@@ -6,6 +6,7 @@ import orjson
 import pytest
 from starlette.requests import Request
 
+from atlas_gql.schema import requests
 from atlas_gql.schema.requests import (
     GRAPHQL_JSON,
     JSON,
@@ -72,6 +73,49 @@ def test_a_post_gives_query_variables_and_name():
     assert read(body) == GraphQLRequest(query=QUERY, variables={"a": 1}, operation_name="A")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"documentId": f"sha256:{'ab' * 32}"}, id="as the draft names it"),
+        pytest.param(
+            {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "ab" * 32}}}, id="Apollo"
+        ),
+    ],
+)
+def test_a_document_can_be_named_by_its_hash(body):
+    assert read(body) == GraphQLRequest(sha256="ab" * 32)
+    assert read({**body, "query": QUERY}) == GraphQLRequest(query=QUERY, sha256="ab" * 32)
+
+
+def test_a_document_can_be_named_in_a_get():
+    query = f"documentId=sha256:{'ab' * 32}"
+    assert read(method="GET", query=query) == GraphQLRequest(sha256="ab" * 32)
+
+
+@pytest.mark.parametrize(("given", "wanted"), [({"cost": True}, True), ({"cost": 1}, False), ({}, False)])
+def test_the_cost_is_told_on_request(given, wanted):
+    assert read({"query": QUERY, "extensions": given}).wants_cost is wanted
+
+
+def test_a_body_that_does_not_come_is_refused(monkeypatch):
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.01)
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    with pytest.raises(Refused) as caught:
+        asyncio.run(read_request(Request(request().scope, receive)))
+    assert (caught.value.status, caught.value.headers) == (408, {"Connection": "close"})
+
+
+def test_a_client_that_hangs_up_is_nothing_unexpected():
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(Refused):
+        asyncio.run(read_request(Request(request().scope, receive)))
+
+
 def test_a_get_gives_the_same_from_its_parameters():
     query = "query=%7Bviewer%7Bname%7D%7D&variables=%7B%22a%22%3A1%7D&operationName=A"
     assert read(method="GET", query=query) == GraphQLRequest(
@@ -91,6 +135,14 @@ def test_a_get_gives_the_same_from_its_parameters():
         pytest.param({"query": QUERY, "variables": [1]}, 400, id="variables no object"),
         pytest.param({"query": QUERY, "operationName": 1}, 400, id="name no text"),
         pytest.param({"query": QUERY, "extensions": "x"}, 400, id="extensions no object"),
+        pytest.param({"query": "", "documentId": f"sha256:{'ab' * 32}"}, 400, id="empty query with a hash"),
+        pytest.param({"documentId": "ab" * 32}, 400, id="a hash of no kind"),
+        pytest.param({"documentId": 1}, 400, id="a hash that is no text"),
+        pytest.param({"extensions": {"persistedQuery": "x"}}, 400, id="no persisted query"),
+        pytest.param(
+            {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "ab" * 32}}}, 400, id="version"
+        ),
+        pytest.param({"extensions": {"persistedQuery": {"version": 1}}}, 400, id="no hash"),
         pytest.param(b" " * (LARGEST_BODY + 1), 413, id="too large"),
     ],
 )
@@ -120,12 +172,12 @@ def test_variables_of_a_get_that_are_no_json_are_named():
 
 @pytest.mark.parametrize("given", ["abc-1._X", "a" * 64])
 def test_a_callers_request_id_is_kept(given):
-    assert request_id_of(request(x_request_id=given)) == given
+    assert request_id_of(request(x_request_id=given).headers) == given
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 65, "<script>", "a\tb"])
 def test_a_request_id_that_is_none_is_replaced(given):
-    made = request_id_of(request(x_request_id=given))
+    made = request_id_of(request(x_request_id=given).headers)
     assert (made != given, len(made)) == (True, 36)
 
 

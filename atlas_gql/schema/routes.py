@@ -1,0 +1,47 @@
+"""The paths of the API, as the settings want them."""
+
+from __future__ import annotations
+
+import strawberry
+from starlette.routing import Route
+
+from atlas_gql.db.database import Database
+from atlas_gql.providers.sealing import Sealer
+from atlas_gql.schema import trusted
+from atlas_gql.schema.build import print_sdl
+from atlas_gql.schema.engine import Engine
+from atlas_gql.schema.execution import Executor
+from atlas_gql.schema.http import GraphQLEndpoint, SchemaEndpoint
+from atlas_gql.schema.limits import Limits
+from atlas_gql.schema.rates import Rates
+from atlas_gql.settings import Settings
+
+
+def graphql_routes(
+    schema: strawberry.Schema, settings: Settings, *, database: Database, engine: Engine, sealer: Sealer
+) -> list[Route]:
+    """`/graphql` and, where clients may ask for the schema, `/schema.graphql`.
+
+    Raises ConfigurationError for trusted documents that cannot be read.
+    """
+    rates = Rates(settings.rate_limit)
+    executor = Executor(
+        schema,
+        limits=Limits(cost=settings.query_cost),
+        seconds=settings.query_seconds,
+        introspection=settings.introspection,
+    )
+    graphql = GraphQLEndpoint(
+        executor,
+        database=database,
+        engine=engine,
+        sealer=sealer,
+        rates=rates,
+        trusted=trusted.load(settings.trusted_documents, only=settings.trusted_documents_only),
+        allow_get=settings.get_queries,
+    )
+    routes = [Route("/graphql", graphql)]
+    if settings.introspection:
+        text = SchemaEndpoint(print_sdl(schema), database=database, rates=rates)
+        routes.append(Route("/schema.graphql", text))
+    return routes
