@@ -7,6 +7,8 @@ import time
 from contextlib import closing
 from urllib.parse import urlsplit
 
+import orjson
+import psycopg
 import pytest
 
 from atlas_gql.schema import requests
@@ -110,12 +112,24 @@ def test_a_connection_serves_one_request_after_another(place: Place):
             answers += connection.recv(65536)
 
 
-def test_an_operation_may_take_longer_than_its_request(place: Place, monkeypatch: pytest.MonkeyPatch):
-    """The patience is with what has not arrived, not with what is being done."""
-    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
+@pytest.mark.usefixtures("hasty")
+def test_the_next_request_is_waited_for_as_long_as_the_first(place: Place):
     body = b'{"query": "{ viewer { name } }"}'
     with closing(connected(place)) as connection:
-        connection.sendall(head(place, len(body)) + body[:-1])
-        time.sleep(0.1)
-        connection.sendall(body[-1:])
+        connection.sendall(head(place, len(body)) + body)
         assert b'"data"' in connection.recv(65536)
+        connection.sendall(b"POST /graphql HT")
+        assert received(connection) == b""
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_operation_may_take_longer_than_its_request(place: Place, admin_url: str):
+    """The patience is with what has not arrived, not with what is being done: here, waiting for a lock."""
+    query = "query($id: ID!) { tenant(id: $id) { policies { totalCount } } }"
+    body = orjson.dumps({"query": query, "variables": {"id": place.tenant_id}})
+    with closing(connected(place)) as connection, psycopg.connect(admin_url) as locker:
+        locker.execute("LOCK TABLE policies IN ACCESS EXCLUSIVE MODE")
+        connection.sendall(head(place, len(body)) + body)
+        time.sleep(1)
+        locker.rollback()
+        assert b'"totalCount":0' in connection.recv(65536)
