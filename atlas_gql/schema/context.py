@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,6 @@ class Context:
     request_id: str
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
-    _loading: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def loader(
         self, key: Hashable, load: Callable[[list[Any]], Awaitable[list[Any]]]
@@ -35,24 +33,8 @@ class Context:
         """The loader known by this key: all that one level of a query asks of it becomes one statement."""
         loader = self.loaders.get(key)
         if loader is None:
-
-            async def loading(keys: list[Any]) -> list[Any]:
-                # A loader works in a task of its own, which nobody else could cancel.
-                task = asyncio.current_task()
-                assert task is not None
-                self._loading.add(task)
-                try:
-                    return await load(keys)
-                finally:
-                    self._loading.discard(task)
-
-            loader = self.loaders[key] = DataLoader(load_fn=loading)
+            loader = self.loaders[key] = DataLoader(load_fn=load)
         return loader
-
-    def cancel(self) -> None:
-        """Stop what is being read: nobody waits for it any more."""
-        for task in self._loading:
-            task.cancel()
 
     def forget(self) -> None:
         """Read anew from here on: a mutation changed what was read."""

@@ -128,7 +128,6 @@ class Executor:
             async with asyncio.timeout(self._seconds):
                 result = await self._run(document.ast, context, variables, operation_name)
         except TimeoutError:
-            context.cancel()
             error = answers.timed_out(self._seconds, request_id)
             return Answer(body={**error, "data": None}, executed=True)
         if not result.errors:
