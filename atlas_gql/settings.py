@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         default=30, gt=0, le=300, description="How long one GraphQL operation may take."
     )
     query_cost: int = Field(
-        default=25_000, ge=1_000, description="How many fields the answer to one operation could hold."
+        default=50_000, ge=1_000, description="How many fields the answer to one operation could hold."
     )
     rate_limit: int = Field(
         default=6_000,

@@ -54,7 +54,7 @@ class Limits:
     directives: int = 20
     repeats: int = 50
     """How often one place may ask for the same name; checking that all mean the same takes its square."""
-    cost: int = 25_000
+    cost: int = 50_000
     """Fields that an answer could hold, with every list as long as it was asked for."""
 
 

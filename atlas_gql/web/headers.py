@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+POLICY = b"content-security-policy"
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+NOTHING_LOADED = (POLICY, b"default-src 'none'; frame-ancestors 'none'")
 
 
 class SecurityHeaders:
-    """Adds them to every answer that does not have its own. HSTS belongs to whoever ends TLS."""
+    """Adds them to every answer; a page has a policy of its own. HSTS belongs to whoever ends TLS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,9 +23,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message["headers"]
+                policy = () if any(name == POLICY for name, _ in own) else (NOTHING_LOADED,)
+                message["headers"] = [*own, *HEADERS, *policy]
             await send(message)
 
         await self._app(scope, receive, sending)

@@ -7,7 +7,6 @@ given by mistake, and open WebSockets, which CORS knows nothing of: it is refuse
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -40,9 +39,14 @@ class _Origins:
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Most clients are no browsers, and their requests should not pay for those that are.
+        if not any(name == b"origin" for name, _ in scope["headers"]):
+            await self._own(scope, receive, send)
+            return
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        if origin is None or urlsplit(origin).netloc == headers.get("host"):
+        origin = headers["origin"]
+        host = headers.get("host")
+        if origin in (f"http://{host}", f"https://{host}"):  # a proxy may have ended TLS
             await self._own(scope, receive, send)
         elif origin in self._origins:
             await self._allowed(scope, receive, send)

@@ -71,6 +71,8 @@ def sound(body: dict[str, Any]) -> list[Any]:
     return [error for error in body.get("errors", ()) if error["extensions"]["code"] not in EXPECTED]
 
 
+# The installation's threads draw random numbers too, which Hypothesis takes for its strategies'.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("kind", ["query", "mutation"])
 def test_a_valid_operation_is_answered_as_expected(world: tuple[World, httpx.Client], kind: str) -> None:
     made, client = world
