@@ -16,6 +16,14 @@
     │   ├── RunNotFinished
     │   ├── NothingToRetry
     │   ├── CredentialInUse
+    │   ├── BackupSetInUse
+    │   ├── TenantInUse
+    │   ├── ArchiveRefused     why a file is not taken in
+    │   │   ├── ArchiveForeign
+    │   │   ├── ArchiveTooNew
+    │   │   ├── ArchiveTooLarge
+    │   │   ├── ArchiveDamaged
+    │   │   └── ArchiveInvalid
     │   └── ...                operations add their own
     ├── OperationFailure       why a run, or one item of it, failed
     │   └── GraphError         said by, or on the way to, Microsoft
@@ -169,6 +177,54 @@ class CredentialInUse(DomainError):
     def __init__(self, providers: int) -> None:
         users = "a provider uses" if providers == 1 else f"{providers} providers use"
         super().__init__(f"The credential cannot be deleted: {users} it. Give them another one first.")
+
+
+class BackupSetInUse(DomainError):
+    """Something needs the backup set still."""
+
+    code = "BACKUP_SET_IN_USE"
+
+
+class TenantInUse(DomainError):
+    """Something needs the tenant still."""
+
+    code = "TENANT_IN_USE"
+
+
+class ArchiveRefused(DomainError):
+    """The archive cannot be used."""
+
+    code = "ARCHIVE_REFUSED"
+
+
+class ArchiveForeign(ArchiveRefused):
+    """This is no backup archive that Atlas made."""
+
+    code = "ARCHIVE_FOREIGN"
+
+
+class ArchiveTooNew(ArchiveRefused):
+    """A newer version of Atlas made this archive: upgrade Atlas to import it."""
+
+    code = "ARCHIVE_TOO_NEW"
+
+
+class ArchiveTooLarge(ArchiveRefused):
+    """The archive is larger than this installation takes in (ATLAS_ARCHIVE_MEGABYTES)."""
+
+    code = "ARCHIVE_TOO_LARGE"
+
+
+class ArchiveDamaged(ArchiveRefused):
+    """The archive is not as it was made: it was cut, or changed. Export or copy it again."""
+
+    code = "ARCHIVE_DAMAGED"
+
+
+class ArchiveInvalid(ArchiveRefused):
+    """The archive is whole, and holds what no backup holds."""
+
+    code = "ARCHIVE_INVALID"
 
 
 class OperationFailure(AtlasError):
