@@ -21,7 +21,7 @@ from atlas_gql.ops.queue import Queue
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.build import build_schema
-from atlas_gql.schema.routes import graphql_routes
+from atlas_gql.schema.routes import api_routes
 from atlas_gql.settings import Settings, split
 from atlas_gql.web import PatientProtocol, SecurityHeaders, graphiql_routes, guarded
 
@@ -53,7 +53,7 @@ def create_app(
     """The routes: the API, its page, and what the process says of itself."""
     schema = build_schema(engine.operations.values())
     routes = [
-        *graphql_routes(schema, settings, database=database, engine=engine, sealer=sealer),
+        *api_routes(schema, settings, database=database, engine=engine, sealer=sealer),
         *(graphiql_routes() if settings.graphiql else ()),
         *health_routes(database, meter),
     ]

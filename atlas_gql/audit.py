@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -45,9 +45,22 @@ class By:
     token_id: UUID | None = None
     request_id: str | None = None
 
+    def to_json(self) -> dict[str, str | None]:
+        """For keeping with what goes on after the request."""
+        return {name: None if value is None else str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> By:
+        ids = {name: kept[name] and UUID(kept[name]) for name in ("user_id", "token_id")}
+        return cls(**{**kept, **ids})
+
 
 COMMAND = By(kind="command", name="atlas command line")
 """Whoever may run `atlas` on a machine of the installation."""
+
+
+ITSELF = By(kind="system", name="Atlas")
+"""Atlas, of its own accord: what somebody set up once and for all."""
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

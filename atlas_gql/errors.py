@@ -94,13 +94,18 @@ class BadUserInput(AtlasError):
 
 
 class RateLimited(AtlasError):
-    """Too many requests with this token; `retry_after` seconds from now there is room for the next."""
+    """Too much is asked at once; `retry_after` seconds from now there is room for the next."""
 
     code = "RATE_LIMITED"
 
-    def __init__(self, *, retry_after: int) -> None:
+    def __init__(
+        self,
+        *,
+        retry_after: int,
+        message: str = "Too many requests with this token. Wait for as long as `retryAfter` says.",
+    ) -> None:
         self.retry_after = retry_after
-        super().__init__("Too many requests with this token. Wait for as long as `retryAfter` says.")
+        super().__init__(message)
 
 
 class DomainError(AtlasError):

@@ -101,6 +101,13 @@ class Settings(BaseSettings):
     plan_hours: float = Field(
         default=24, gt=0, le=720, description="How long a restore plan may be executed."
     )
+    archive_megabytes: int = Field(
+        default=100,
+        ge=1,
+        le=2000,
+        description="The largest backup archive that the API takes in, in millions of bytes; unpacked, ten"
+        " times as much.",
+    )
     log_format: str = Field(
         default="console",
         pattern="^(console|json)$",

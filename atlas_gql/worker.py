@@ -29,6 +29,7 @@ from atlas_gql.ops.dispatcher import Dispatcher
 from atlas_gql.ops.heartbeat import Heartbeat
 from atlas_gql.ops.queue import Queue
 from atlas_gql.ops.tracking import Limits, Tracker
+from atlas_gql.ops.upkeep import Upkeep
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.clients import Clients
 from atlas_gql.providers.sealing import Sealer
@@ -107,6 +108,7 @@ class Worker:
             reap_every=min(10.0, settings.lease_seconds / 2),
             meter=self.meter,
         )
+        self._upkeep = Upkeep(self.database)
         self._consumer = _Consumer(
             self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
         )
@@ -118,6 +120,7 @@ class Worker:
         await self._dispatcher.register()
         self._heartbeat.start(self._loop)
         self._tasks.append(asyncio.create_task(self._dispatcher.run(), name="dispatcher"))
+        self._tasks.append(asyncio.create_task(self._upkeep.run(), name="upkeep"))
         await asyncio.to_thread(self._consumer.start)
         log.info(
             "worker ready",
@@ -131,7 +134,7 @@ class Worker:
         if self._stopping.is_set():
             return "stopping"
         if not self._tasks or any(task.done() for task in self._tasks):
-            return "the dispatcher does not run"
+            return "the dispatcher or the upkeep does not run"
         if not all(thread.is_alive() for _, thread in self._consumer.worker_threads):
             return "a thread of the queue has ended"
         return None

@@ -18,6 +18,8 @@ class Capability(StrEnum):
     BACKUPS_VIEW = "backups.view"
     BACKUPS_CREATE = "backups.create"
     BACKUPS_DELETE = "backups.delete"
+    BACKUPS_EXPORT = "backups.export"
+    BACKUPS_IMPORT = "backups.import"
     RESTORES_PLAN = "restores.plan"
     RESTORES_EXECUTE = "restores.execute"
     PROVIDERS_VIEW = "providers.view"
@@ -26,6 +28,7 @@ class Capability(StrEnum):
     MEMBERS_MANAGE = "members.manage"
     TOKENS_MANAGE = "tokens.manage"
     TENANTS_MANAGE = "tenants.manage"
+    TENANTS_PURGE = "tenants.purge"
     SCHEDULES_MANAGE = "schedules.manage"
     PLUGINS_CONFIGURE = "plugins.configure"
 
@@ -40,10 +43,16 @@ class Role(StrEnum):
 
 
 _READONLY = frozenset(c for c in Capability if c.value.endswith(".view"))
-_OPERATOR = _READONLY | {Capability.RUNS_CANCEL, Capability.BACKUPS_CREATE, Capability.RESTORES_PLAN}
+_OPERATOR = _READONLY | {
+    Capability.RUNS_CANCEL,
+    Capability.BACKUPS_CREATE,
+    Capability.BACKUPS_EXPORT,
+    Capability.RESTORES_PLAN,
+}
 _MANAGER = _OPERATOR | {
     Capability.RESTORES_EXECUTE,
     Capability.BACKUPS_DELETE,
+    Capability.BACKUPS_IMPORT,
     Capability.PROVIDERS_MANAGE,
     Capability.SCHEDULES_MANAGE,
     Capability.PLUGINS_CONFIGURE,

@@ -21,8 +21,10 @@ def check_content(content: Any) -> None:
     """Raises ArchiveInvalid unless it is the content of a policy."""
     _check_plain(content)
     fields = Fields(content, "A content")
-    for assignment in fields.take("assignments", list):
-        _check_assignment(assignment)
+    # What came back doubtful stands beside the rest, and only where there is any.
+    for name in ("assignments", "suspicious") if "suspicious" in content else ("assignments",):
+        for assignment in fields.take(name, list):
+            _check_assignment(assignment)
     fields.texts("scopeTagIds")
     for name, facts in (("groups", ("name", "kind", "rule")), ("filters", ("name", "platform", "rule"))):
         known = fields.take(name, dict)

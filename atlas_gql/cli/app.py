@@ -14,6 +14,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from atlas_gql import logs
 from atlas_gql.cli import (
+    backups,
     credentials,
     database,
     keys,
@@ -94,6 +95,7 @@ for noun in (
     tokens,
     plugins,
     runs,
+    backups,
 ):
     app.add_typer(noun.app)
 simulator.register(app)

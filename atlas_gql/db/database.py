@@ -81,6 +81,14 @@ class Transaction:
         cursor = await self._connection.execute(prepared.sql.encode(), prepared.parameters(parameters))
         return await cursor.fetchall()
 
+    async def pages(self, statement: Executable, *, size: int, **parameters: Any) -> AsyncIterator[list[Row]]:
+        """The rows of one statement, so many at a time: the server keeps what was not asked for yet."""
+        prepared = prepare(statement)
+        async with self._connection.cursor(name="pages") as cursor:
+            await cursor.execute(prepared.sql.encode(), prepared.parameters(parameters))
+            while rows := await cursor.fetchmany(size):
+                yield rows
+
     async def one(self, statement: Executable, **parameters: Any) -> Row | None:
         """The first row, or None."""
         rows = await self.fetch(statement, **parameters)

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import backup_sets
-from atlas_gql.errors import OperationFailure
+from atlas_gql.errors import NothingToRetry, OperationFailure
 from atlas_gql.ops import earlier, items
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import Failure, classify
@@ -28,6 +28,11 @@ _NEW = insert(backup_sets).values(
         for name in ("id", "tenant_id", "workspace_id", "origin", "run_id", "restore_run_id", "policy_types")
     }
 )
+
+# Contents that nothing uses any more are deleted while nobody stores: else what is about to be pointed to
+# would be taken away in between. Many may store at once.
+_STORING = select(func.pg_advisory_xact_lock_shared(func.hashtextextended(bindparam("of"), 8)))
+_FORGETTING = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("of"), 8)))
 
 _REOPEN = (
     update(backup_sets)
@@ -104,8 +109,12 @@ async def new_backup_set(
 
 
 async def reopen(tx: Transaction, set_id: UUID) -> None:
-    """Let a run that retries another fill the holes of the set that it made."""
-    await tx.execute(_REOPEN, set_id=set_id)
+    """Let a run that retries another fill the holes of the set that it made.
+
+    Raises NothingToRetry when the set is gone.
+    """
+    if not await tx.execute(_REOPEN, set_id=set_id):
+        raise NothingToRetry("The backup set was deleted: make a new backup.")
 
 
 def content_of(policy: CapturedPolicy) -> dict[str, Any]:
@@ -144,6 +153,19 @@ def captured_from(
     )
 
 
+async def hold_contents(tx: Transaction, tenant_id: UUID, *, forgetting: bool = False) -> None:
+    """To the end of the transaction no content of the tenant is deleted; with `forgetting`, none stored."""
+    await tx.fetch(_FORGETTING if forgetting else _STORING, of=str(tenant_id))
+
+
+async def store_contents(
+    tx: Transaction, rows: Sequence[Mapping[str, Any]], *, tenant_id: UUID, workspace_id: UUID
+) -> None:
+    """Store the `content` of each row under its `hash`, once; items that point to it may follow."""
+    await hold_contents(tx, tenant_id)
+    await tx.execute(_CONTENTS, rows=rows, tenant_id=tenant_id, workspace_id=workspace_id)
+
+
 async def store(
     tx: Transaction,
     *,
@@ -156,7 +178,7 @@ async def store(
     """Put policies into a set; those that were captured already stay as they are."""
     rows = [_row(policy, failures.get(policy.key)) for policy in policies]
     owner = {"tenant_id": tenant_id, "workspace_id": workspace_id}
-    await tx.execute(_CONTENTS, rows=rows, **owner)
+    await store_contents(tx, rows, tenant_id=tenant_id, workspace_id=workspace_id)
     await tx.execute(_ITEMS, rows=rows, backup_set_id=set_id, **owner)
     await tx.execute(_POLICIES, rows=rows, **owner)
 

@@ -11,11 +11,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import Uuid, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ENGINE, Database, ScopedDatabase, Transaction
-from atlas_gql.db.tables import backup_contents, backup_items, restore_items, restore_runs
+from atlas_gql.db.tables import (
+    backup_contents,
+    backup_items,
+    backup_sets,
+    restore_items,
+    restore_runs,
+    tenants,
+)
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import NotFound, OperationFailure
 from atlas_gql.graph.contracts import contract_of
@@ -35,7 +42,24 @@ from atlas_gql.plugins.api import (
 )
 from atlas_gql.reasons import ReasonCode
 
+# By the real tenants: an imported set may have been captured anywhere.
+_theirs, _ours = tenants.alias("theirs"), tenants.alias("ours")
+_SAME_TENANT = (
+    select(
+        func.coalesce(cast(backup_sets.c.source["entraTenantId"].astext, Uuid), _theirs.c.entra_tenant_id)
+        == _ours.c.entra_tenant_id
+    )
+    .select_from(backup_sets.join(_theirs, _theirs.c.id == backup_sets.c.tenant_id))
+    .where(backup_sets.c.id == restore_runs.c.backup_set_id, _ours.c.id == restore_runs.c.tenant_id)
+    .correlate(restore_runs)
+    .scalar_subquery()
+)
 _RUN = select(restore_runs).where(restore_runs.c.id == bindparam("restore_run_id"))
+_OPTIONS = _RUN.add_columns(
+    func.coalesce(_SAME_TENANT, restore_runs.c.source_tenant_id == restore_runs.c.tenant_id).label(
+        "same_tenant"
+    )
+)
 _OF_BACKUP = (
     restore_items.c.restore_run_id == bindparam("restore_run_id"),
     restore_items.c.action != "not_in_backup",
@@ -168,12 +192,12 @@ class RunRestores:
         return subject
 
     async def options(self) -> RestoreOptions:
-        run = await self._database.scope(ENGINE).one(_RUN, restore_run_id=self._id)
+        run = await self._database.scope(ENGINE).one(_OPTIONS, restore_run_id=self._id)
         assert run is not None
         return RestoreOptions(
             mode=run.mode,
             options=run.options,
-            same_tenant=run.source_tenant_id == run.tenant_id,
+            same_tenant=run.same_tenant,
             against=run.against_set_id is not None,
             planned=run.state == "planned",
         )

@@ -13,13 +13,21 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import Transaction
-from atlas_gql.db.tables import backup_sets, restore_items
+from atlas_gql.db.tables import backup_sets, restore_items, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import NotFound, ValidationError
 from atlas_gql.plugins.api import Mentioned
 
-_SET = select(backup_sets.c.tenant_id, backup_sets.c.state).where(
-    backup_sets.c.id == bindparam("set_id"), backup_sets.c.workspace_id == bindparam("of_workspace")
+# Held: until the plan is there that needs it, nobody deletes the set or purges its tenant.
+_SET = (
+    select(backup_sets.c.tenant_id, backup_sets.c.state)
+    .join(tenants, tenants.c.id == backup_sets.c.tenant_id)
+    .where(
+        backup_sets.c.id == bindparam("set_id"),
+        backup_sets.c.workspace_id == bindparam("of_workspace"),
+        tenants.c.purge_started_at.is_(None),
+    )
+    .with_for_update(read=True, key_share=True)
 )
 
 _NEW = text(
@@ -165,7 +173,11 @@ async def new_undo(
     if undone is None:
         raise ValidationError("The run is of another tenant.", field="runId")
     if undone.set_id is None:
-        raise ValidationError("The run is no execution of a restore: there is nothing to undo.", "runId")
+        raise ValidationError(
+            "There is nothing to undo: the run is no execution of a restore, or the state before it is no"
+            " longer kept.",
+            field="runId",
+        )
     if undone.status != "completed":
         raise ValidationError("The run has not ended yet: wait for its end, or cancel it.", field="runId")
     if await tx.one(_ANY_ITEM, set_id=undone.set_id) is None:

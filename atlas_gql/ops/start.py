@@ -102,6 +102,8 @@ _TENANT = (
     )
     .select_from(tenants.outerjoin(providers, providers.c.tenant_id == tenants.c.id))
     .where(tenants.c.id == bindparam("tenant_id"), tenants.c.workspace_id == bindparam("workspace_id"))
+    # Held as the run's row will hold it: no purge begins in between.
+    .with_for_update(read=True, key_share=True, of=tenants)
 )
 
 

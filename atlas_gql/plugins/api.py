@@ -457,7 +457,8 @@ class RestorePlan:
     expires_at: datetime | None
     expired: bool
     source_tenant_id: UUID
-    backup_set_id: UUID
+    backup_set_id: UUID | None
+    """None once the set is deleted."""
     writes: int
     fetched: bool
     """Whether anything in it is not blocked."""

@@ -2,6 +2,6 @@
 
 from atlas_gql.schema.build import build_schema, print_sdl
 from atlas_gql.schema.engine import Engine, Started
-from atlas_gql.schema.routes import graphql_routes
+from atlas_gql.schema.routes import api_routes
 
-__all__ = ["Engine", "Started", "build_schema", "graphql_routes", "print_sdl"]
+__all__ = ["Engine", "Started", "api_routes", "build_schema", "print_sdl"]

@@ -19,6 +19,7 @@ from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
+from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.retries import retry_field
 
 
@@ -34,6 +35,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         retry_field(offered, errors),
         *credential_fields(errors),
         *provider_fields(errors),
+        *removal_fields(errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.tokens import authenticate
 from atlas_gql.db.database import Database
-from atlas_gql.errors import AccessError, BadUserInput, NotFound, RateLimited, Unauthenticated
+from atlas_gql.errors import AccessError, NotFound, RateLimited, Unauthenticated
 from atlas_gql.schema import answers
 from atlas_gql.schema.rates import Rates
 from atlas_gql.schema.requests import JSON, Refused, bearer_token, request_id_of
@@ -55,7 +55,7 @@ class Endpoint(ABC):
             body = answers.refusal(exc.message, exc.code, request_id, retryAfter=exc.retry_after)
             return json_response(body, 429, request_id, headers={"Retry-After": str(exc.retry_after)})
         except Refused as exc:
-            body = answers.refusal(exc.message, BadUserInput.code, request_id)
+            body = answers.refusal(exc.message, exc.code, request_id)
             return json_response(body, exc.status, request_id, headers=exc.headers)
         except Exception as exc:  # the last resort: logged there, and told to nobody
             return json_response(answers.of_unexpected(exc, request_id), 500, request_id)

@@ -166,11 +166,13 @@ class RunItemState(StrEnum):
     {
         "requested": "Somebody asked for it.",
         "before_restore": "It keeps the state before a restore was executed.",
+        "imported": "It came from an archive; `source` says of what.",
     },
 )
 class BackupOrigin(StrEnum):
     REQUESTED = "requested"
     BEFORE_RESTORE = "before_restore"
+    IMPORTED = "imported"
 
 
 @described(

@@ -66,6 +66,7 @@ _RUN_FILTERS = {
 }
 _AUDIT_FILTERS = {
     "actions": _in(audit_entries.c.action, "actions"),
+    "tenants": _in(audit_entries.c.tenant_id, "tenants", Uuid),
     "within": _in(audit_entries.c.tenant_id, "within", Uuid),
 }
 

@@ -39,13 +39,17 @@ _PROVIDER_OF_TENANT = (
 TENANT = row_map(
     "Tenant",
     tenants,
-    ("name", "primary_domain", "created_at", "archived_at"),
+    (
+        *("name", "primary_domain", "created_at", "archived_at", "purge_started_at"),
+        *("backup_keep_days", "backup_keep_count"),
+    ),
     reads={
         "provider": ("provider_id",),
         "providerStatus": ("stands",),
         "providerStatusAt": ("stands_since",),
         "providerVerification": ("verified", "verified_at"),
         "lastSuccessfulBackupAt": ("backed_up_at",),
+        "backupRetention": ("backup_keep_days", "backup_keep_count"),
     },
     provider_id=_PROVIDER_OF_TENANT,
     entra_tenant_id=cast(tenants.c.entra_tenant_id, Text),
@@ -123,6 +127,7 @@ AUDIT_ENTRY = row_map(
     capability=Capability.AUDIT_VIEW,
     reads={"actor": ("actor_kind", "actor_name"), "resource": ("resource_kind", "resource_id")},
     run_uuid=cast(audit_entries.c.run_id, Text),
+    tenant_uuid=cast(audit_entries.c.tenant_id, Text),
 )
 
 POLICY = row_map(
@@ -140,7 +145,8 @@ BACKUP_SET = row_map(
         *("created_at", "completed_at"),
     ),
     capability=Capability.BACKUPS_VIEW,
-    reads={"run": ("run_id",)},
+    reads={"run": ("run_id",), "source": ("archived",)},
+    archived=backup_sets.c.source,
 )
 
 CONTENT = (

@@ -31,7 +31,7 @@ from atlas_gql.errors import (
 )
 from atlas_gql.plugins.api import Operation, Ref
 from atlas_gql.schema import ids
-from atlas_gql.schema.context import Info
+from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes, check_key
 from atlas_gql.schema.maps import KINDS, WORKSPACE
@@ -121,13 +121,12 @@ class Allowed(Permission):
             place = await self._of.place(info, given)
             if place.workspace_id != workspace_id:
                 return False
-        await demand(info, self._mutation, self.capability or "", place)
+        await demand(info.context, self._mutation, self.capability or "", place)
         return True
 
 
-async def demand(info: Info, mutation: str, capability: str, place: Any) -> None:
+async def demand(context: Context, mutation: str, capability: str, place: Any) -> None:
     """Raises Forbidden, and audits it, unless the caller holds a capability at a place within reach."""
-    context = info.context
     if capability in (held(context.actor, place) or NOTHING):
         return
     await context.engine.refused(

@@ -16,6 +16,8 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
+from atlas_gql.errors import BadUserInput
+
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 LARGEST_BODY = 100 * 1024
@@ -28,12 +30,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Refused(Exception):
-    """A request that cannot be read; the answer is this status, message and these headers."""
+    """A request that is not taken; the answer is this status, message, code and these headers."""
 
-    def __init__(self, status: int, message: str, **headers: str) -> None:
+    def __init__(self, status: int, message: str, code: str = BadUserInput.code, **headers: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.code = code
         self.headers = headers
 
 

@@ -44,14 +44,14 @@ class MayRetry(Permission):
         run = await load_row(context, OPERATION_RUN, TARGET.uuid(given), names)
         assert run is not None  # it has a place
         operation = context.engine.operations.get(run.type)
-        await demand(info, NAME, operation.capability if operation else Capability.RUNS_VIEW, place)
+        await demand(context, NAME, operation.capability if operation else Capability.RUNS_VIEW, place)
         for field, ref in self._refs.get(run.type, {}).items():
             if (named := run.input.get(field)) is None:
                 continue
             other = await place_of(context, ref.kind, UUID(named))
             if other.workspace_id != place.workspace_id:
                 return False
-            await demand(info, NAME, ref.capability, other)
+            await demand(context, NAME, ref.capability, other)
         return True
 
 

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import trusted
+from atlas_gql.schema.archives import archive_routes
 from atlas_gql.schema.build import print_sdl
 from atlas_gql.schema.engine import Engine
 from atlas_gql.schema.execution import Executor
@@ -17,10 +18,10 @@ from atlas_gql.schema.rates import Rates
 from atlas_gql.settings import Settings
 
 
-def graphql_routes(
+def api_routes(
     schema: strawberry.Schema, settings: Settings, *, database: Database, engine: Engine, sealer: Sealer
 ) -> list[Route]:
-    """`/graphql` and, where clients may ask for the schema, `/schema.graphql`.
+    """`/graphql`, archives and, where clients may ask for the schema, `/schema.graphql`.
 
     Raises ConfigurationError for trusted documents that cannot be read.
     """
@@ -40,7 +41,12 @@ def graphql_routes(
         trusted=trusted.load(settings.trusted_documents, only=settings.trusted_documents_only),
         allow_get=settings.get_queries,
     )
-    routes = [Route("/graphql", graphql)]
+    routes = [
+        Route("/graphql", graphql),
+        *archive_routes(
+            database, engine, sealer, rates=rates, largest=settings.archive_megabytes * 1_000_000
+        ),
+    ]
     if settings.introspection:
         text = SchemaEndpoint(print_sdl(schema), database=database, rates=rates)
         routes.append(Route("/schema.graphql", text))

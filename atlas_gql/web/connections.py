@@ -12,7 +12,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 REQUEST_SECONDS = 15.0
-"""For a request to arrive whole, or to begin on a new connection."""
+"""For a request to begin on a new connection, for its head to arrive, and for the next bytes of its body."""
+UPLOAD_SECONDS = 900.0
+"""For the largest body that anybody reads; whoever reads smaller ones waits less."""
 LARGEST_HEAD = 64 * 1024
 """Bytes of request line and headers; one read of the socket may be more."""
 
@@ -24,6 +26,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._head: int | None = 0
+        self._began = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         super().connection_made(transport)
@@ -39,10 +42,18 @@ class PatientProtocol(HttpToolsProtocol):
             self._head += len(data)
             if self._head > LARGEST_HEAD:
                 self.transport.close()
+        elif self._deadline is not None and self._is_read():
+            self._wait()
+
+    def _is_read(self) -> bool:
+        """Whether somebody waits for the rest of the body: an answer that is out waits for nothing."""
+        in_time = self.loop.time() - self._began < UPLOAD_SECONDS
+        return in_time and self.cycle is not None and not self.cycle.response_complete
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head = 0
+        self._began = self.loop.time()
         self._wait()
 
     def on_headers_complete(self) -> None:

@@ -163,11 +163,14 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.countThings": ["backups.create", "backups.view"],
         "Mutation.createCredential": ["providers.manage"],
         "Mutation.createProvider": ["providers.manage"] * 3,
+        "Mutation.deleteBackupSet": ["backups.delete"],
         "Mutation.deleteCredential": ["providers.manage"],
         "Mutation.deleteProvider": ["providers.manage"],
+        "Mutation.purgeTenant": ["tenants.purge"],
         "Mutation.renameCredential": ["providers.manage"],
         "Mutation.retryRun": ["the operation's own"],
         "Mutation.rotateCredential": ["providers.manage"],
+        "Mutation.setBackupRetention": ["backups.delete"],
         "Mutation.updateProvider": ["providers.manage"] * 3,
     }
 

@@ -39,6 +39,8 @@ class World:
 def make_world(place: Place) -> World:
     """Let it happen, in a place whose tenant is as it was made."""
     other = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
+    kinds = {"tenantId": place.tenant_id, "policyTypes": ["mobileApps"]}
+    old = place.run("fetchAssignments", kinds)["subject"]["id"]
     backup = backed_up(place)
     failed = _failed_backup(place)
     place.run("verifyProvider", {"tenantId": place.tenant_id})
@@ -49,7 +51,11 @@ def make_world(place: Place) -> World:
     changed(unconnected, "deleteProvider", providerId=provider_of(unconnected)["id"])
     spare = secret_of(place, "Spare")
     policy, group = _assigned_to_a_group(place, backup)
+    leaving = place.add_tenant(str(new_id()), "leaving.example")
     values = {
+        "leavingTenantId": leaving.tenant_id,
+        "leavingDomain": "leaving.example",
+        "oldBackupSetId": old,
         "newTenantId": unconnected.tenant_id,
         "providerId": provider_of(other)["id"],
         "credentialId": spare["id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -39,8 +40,8 @@ backup_sets = Table(
     *tenant_columns(),
     required("origin"),
     Column("state", Text, nullable=False, server_default=text("'capturing'")),
-    # The run that made it; pruned long before the set, so no foreign key.
-    Column("run_id", Uuid, nullable=False),
+    # The run that made it; pruned long before the set, so no foreign key. An imported set has none.
+    Column("run_id", Uuid),
     Column("restore_run_id", Uuid),
     # What it was to hold: kinds, and single policies as "kind/id"; null for the whole tenant.
     json("policy_types"),
@@ -48,16 +49,27 @@ backup_sets = Table(
     Column("failed_count", Integer, nullable=False, server_default=text("0")),
     # Whether a run wrote to the tenant while this was captured; known when the capture ends.
     Column("overlapped_write", Boolean, nullable=False, server_default=text("false")),
+    # Of an imported set: where and when it was captured, as its archive says, and the archive's digest.
+    json("source"),
+    Column("archive_digest", LargeBinary),
     created_at(),
     instant("completed_at"),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
     # A restore into another tenant of the workspace names its source by these two.
     UniqueConstraint("id", "workspace_id"),
-    one_of("origin", ("requested", "before_restore")),
+    # The same archive is imported into a tenant once.
+    UniqueConstraint("tenant_id", "archive_digest"),
+    one_of("origin", ("requested", "before_restore", "imported")),
     one_of("state", ("capturing", "complete", "partial", "failed")),
+    CheckConstraint(
+        "CASE origin WHEN 'imported' THEN run_id IS NULL AND num_nonnulls(source, archive_digest) = 2"
+        " ELSE run_id IS NOT NULL AND num_nonnulls(source, archive_digest) = 0 END",
+        name="imported",
+    ),
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "run_id"),
     Index("ix_backup_sets_whole", "tenant_id", text("completed_at DESC"), postgresql_where=text(WHOLE)),
+    Index("ix_backup_sets_imported", "workspace_id", postgresql_where=text("origin = 'imported'")),
 )
 
 backup_contents = Table(

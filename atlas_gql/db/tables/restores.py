@@ -32,7 +32,8 @@ restore_runs = Table(
     metadata,
     primary_key(),
     *tenant_columns(),  # the target's
-    Column("backup_set_id", Uuid, nullable=False),
+    # Null once the set is deleted: what was selected of it is in the items.
+    Column("backup_set_id", Uuid),
     Column("source_tenant_id", Uuid, nullable=False),
     Column("purpose", Text, nullable=False, server_default=text("'restore'")),
     # What a comparison compares with, where that is not the tenant as it is: a backup set of this tenant.
@@ -48,7 +49,11 @@ restore_runs = Table(
     instant("planned_at"),
     instant("expires_at"),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
-    ForeignKeyConstraint(["backup_set_id", "workspace_id"], ["backup_sets.id", "backup_sets.workspace_id"]),
+    ForeignKeyConstraint(
+        ["backup_set_id", "workspace_id"],
+        ["backup_sets.id", "backup_sets.workspace_id"],
+        ondelete="SET NULL (backup_set_id)",
+    ),
     ForeignKeyConstraint(["source_tenant_id", "workspace_id"], ["tenants.id", "tenants.workspace_id"]),
     # A comparison stays readable when the set is deleted.
     parent("against_set_id", "backup_sets", ondelete="SET NULL (against_set_id)"),
@@ -61,6 +66,7 @@ restore_runs = Table(
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "backup_set_id"),
     Index(None, "against_set_id"),
+    Index(None, "source_tenant_id"),
 )
 
 restore_items = Table(

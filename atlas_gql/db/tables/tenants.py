@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -19,6 +20,7 @@ from sqlalchemy import (
 from atlas_gql.db.tables.metadata import (
     created_at,
     instant,
+    json,
     metadata,
     one_of,
     primary_key,
@@ -37,9 +39,21 @@ tenants = Table(
     required("primary_domain"),
     created_at(),
     instant("archived_at"),
+    # How long and how many backup sets are kept; null for ever, and all.
+    Column("backup_keep_days", Integer),
+    Column("backup_keep_count", Integer),
+    # A purge that was confirmed: workers go on with it until the row itself is gone. Who confirmed it and
+    # why, which credentials go too, and what was removed so far.
+    instant("purge_started_at"),
+    json("purge"),
     UniqueConstraint("id", "workspace_id"),
     UniqueConstraint("workspace_id", "entra_tenant_id"),
+    CheckConstraint("backup_keep_days >= 1", name="backup_keep_days"),
+    CheckConstraint("backup_keep_count >= 1", name="backup_keep_count"),
+    CheckConstraint("(purge_started_at IS NULL) = (purge IS NULL)", name="purge"),
+    CheckConstraint("purge IS NULL OR archived_at IS NOT NULL", name="purged_is_archived"),
     Index(None, "workspace_id", "id"),
+    Index("ix_tenants_purge", "purge_started_at", postgresql_where=text("purge IS NOT NULL")),
 )
 
 credentials = Table(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
+from atlas_gql.errors import BadUserInput
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.types.actors import Actor
@@ -29,6 +31,9 @@ class AuditEntry(Node):
     run_uuid: str | None = strawberry.field(
         description="The `uuid` of the run that did it; the run itself is kept for a shorter time."
     )
+    tenant_uuid: str | None = strawberry.field(
+        description="The `uuid` of the tenant that it is about; the tenant itself may have been purged since."
+    )
     request_id: str | None = strawberry.field(description="The id of the request that led to it.")
     created_at: datetime = strawberry.field(description="When it was recorded.")
     actor_kind: strawberry.Private[str]
@@ -48,6 +53,18 @@ class AuditEntry(Node):
 @strawberry.input(description="Which audit entries to list; all conditions must hold.")
 class AuditEntryFilter:
     actions: list[str] | None = strawberry.field(description="One of these actions.", default=None)
+    tenant_uuids: list[str] | None = strawberry.field(
+        name="tenantUuid",
+        description="About one of the tenants with these `uuid`s; also about a tenant that was purged.",
+        default=None,
+    )
 
     def where(self) -> dict[str, Any]:
-        return given(actions=self.actions)
+        return given(actions=self.actions, tenants=self.tenant_uuids and list(map(_uuid, self.tenant_uuids)))
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadUserInput("`tenantUuid` must hold uuids.", "tenantUuid") from None

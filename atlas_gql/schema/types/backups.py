@@ -10,6 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from atlas_gql.access.capabilities import Capability
+from atlas_gql.archive import Facts
 from atlas_gql.reasons import ReasonCode
 from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First
@@ -88,6 +89,16 @@ class BackupItemFilter:
         )
 
 
+@strawberry.type(description="Of what, and when, an imported backup set was captured, as its archive says.")
+class BackupSource:
+    entra_tenant_id: str = strawberry.field(description="Microsoft's id of the tenant.")
+    primary_domain: str = strawberry.field(description="The tenant's primary domain then.")
+    set_uuid: str = strawberry.field(description="The set's `uuid` in the installation that captured it.")
+    origin: BackupOrigin = strawberry.field(description="Why it was made there.")
+    captured_at: datetime = strawberry.field(description="When its capture was begun.")
+    completed_at: datetime = strawberry.field(description="When its capture was complete.")
+
+
 @strawberry.type(
     description="An explicit capture of a tenant's assignments. What was captured never changes; a retry of"
     " its run fills in what could not be read."
@@ -101,12 +112,32 @@ class BackupSet(Node):
         description="Whether Atlas wrote to the tenant meanwhile: some policies may be as they were before,"
         " others as they were after. Known once it is complete."
     )
-    created_at: datetime = strawberry.field(description="When it was begun.")
+    created_at: datetime = strawberry.field(description="When it was begun, or imported.")
     completed_at: datetime | None = strawberry.field(description="When it was complete.")
     run_id: strawberry.Private[Any]
+    archived: strawberry.Private[Any]
 
-    @resolved("The run that made it; null once that is no longer kept.", HasCapability(Capability.RUNS_VIEW))
+    @resolved("Of an imported set: of what it was captured; null for any other.")
+    def source(self) -> BackupSource | None:
+        if self.archived is None:
+            return None
+        facts = Facts.from_json(self.archived)
+        return BackupSource(
+            entra_tenant_id=str(facts.entra_tenant_id),
+            primary_domain=facts.primary_domain,
+            set_uuid=str(facts.set_id),
+            origin=BackupOrigin(facts.origin),
+            captured_at=facts.captured_at,
+            completed_at=facts.completed_at,
+        )
+
+    @resolved(
+        "The run that made it; null once that is no longer kept, and for an imported set.",
+        HasCapability(Capability.RUNS_VIEW),
+    )
     async def run(self, info: Info) -> OperationRun | None:
+        if self.run_id is None:
+            return None
         row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 

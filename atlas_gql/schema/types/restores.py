@@ -109,11 +109,14 @@ class RestoreRun(Node):
         return row
 
     @resolved(
-        "The backup that it restores; null for who has no rights on the tenant it is of.",
+        "The backup that it restores; null for who has no rights on the tenant it is of, and once that is"
+        " deleted.",
         HasCapability(Capability.BACKUPS_VIEW, tenant="source_tenant_id", on="sourceTenant"),
         silently=True,
     )
     async def backup_set(self, info: Info) -> BackupSet | None:
+        if self.backup_set_id is None:
+            return None
         row: BackupSet | None = await looked_up(info, BACKUP_SET, self.backup_set_id)
         return row
 

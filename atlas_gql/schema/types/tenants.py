@@ -16,8 +16,8 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import ProviderStatus
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
-from atlas_gql.schema.maps import PROVIDER, WORKSPACE
-from atlas_gql.schema.permissions import HasCapability, looked_up
+from atlas_gql.schema.maps import PROVIDER, TENANT, WORKSPACE
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
 from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
@@ -33,6 +33,16 @@ if TYPE_CHECKING:
 AuditFilter = Annotated[
     AuditEntryFilter | None, strawberry.argument(description="Which entries; all when absent.")
 ]
+
+
+@strawberry.type(description="How long a tenant's backup sets are kept. What something needs is kept longer.")
+class BackupRetention:
+    days: int | None = strawberry.field(
+        description="For so many days since they were made or imported; null for ever."
+    )
+    count: int | None = strawberry.field(
+        description="So many that hold something, of each origin and choice of kinds; null for all."
+    )
 
 
 @strawberry.type(description="A Microsoft Entra tenant that a workspace looks after.")
@@ -79,6 +89,16 @@ class Tenant(Node):
     )
     def last_successful_backup_at(self) -> datetime | None:
         return self.backed_up_at
+
+    purge_started_at: datetime | None = strawberry.field(
+        description="Since when it is being removed; it and all that hangs off it will be gone in a while."
+    )
+    backup_keep_days: strawberry.Private[int | None]
+    backup_keep_count: strawberry.Private[int | None]
+
+    @resolved("How long its backup sets are kept.")
+    def backup_retention(self) -> BackupRetention:
+        return BackupRetention(days=self.backup_keep_days, count=self.backup_keep_count)
 
     @resolved("What you may do here, sorted.")
     def viewer_capabilities(self, info: Info) -> list[str]:
@@ -173,3 +193,14 @@ class TenantFilter:
             backed_up_before=self.last_successful_backup_before,
             never_backed_up=self.never_backed_up,
         )
+
+
+@strawberry.type(description="A tenant was changed, or its removal has begun.")
+class TenantPayload:
+    workspace_id: strawberry.Private[Any]
+    tenant_id: strawberry.Private[Any]
+
+    @resolved("The tenant as it is now.", ReachesTenant("tenant_id"))
+    async def tenant(self, info: Info) -> Tenant | None:
+        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        return row

@@ -82,8 +82,9 @@ async def describe_restore(start: Start, given: RestoreAssignmentsInput) -> Mapp
     """What the audit entry says of a restore: from where to where, which plan, which warnings were seen."""
     plan = await start.restore_plan()
     seen = [warning["id"] for warning in plan.warnings]
+    backup_set = str(plan.backup_set_id) if plan.backup_set_id else None
     return {
-        "source": {"tenantId": str(plan.source_tenant_id), "backupSetId": str(plan.backup_set_id)},
+        "source": {"tenantId": str(plan.source_tenant_id), "backupSetId": backup_set},
         "target": {"tenantId": str(start.tenant.id), "primaryDomain": start.tenant.primary_domain},
         "planDigest": given.plan_digest,
         "acknowledgedWarnings": seen if given.acknowledge_all_warnings else list(given.acknowledged_warnings),
