@@ -6,7 +6,6 @@ import hashlib
 import io
 import tracemalloc
 import zipfile
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -25,71 +24,12 @@ from atlas_gql.errors import (
     ArchiveTooLarge,
     ArchiveTooNew,
 )
-from support.archives import content, facts, read, record, resealed, written
-
-texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
-instants = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-guids = st.uuids().map(str)
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
-)
-optional = st.none() | texts
-groups = st.fixed_dictionaries(
-    {"name": optional, "kind": optional, "rule": optional, "orphaned": st.booleans()}
-)
-filters = st.fixed_dictionaries(
-    {"name": optional, "platform": optional, "rule": optional, "orphaned": st.booleans()}
-)
-assignments = st.builds(
-    lambda extra, kind, group_id: {**extra, "target": {"@odata.type": kind, "groupId": group_id}},
-    st.dictionaries(texts, values, max_size=3),
-    texts,
-    guids | st.none(),
-)
-contents = st.fixed_dictionaries(
-    {
-        "assignments": st.lists(assignments, max_size=4),
-        "groups": st.dictionaries(guids, groups, max_size=2),
-        "filters": st.dictionaries(guids, filters, max_size=2),
-        "scopeTagIds": st.lists(texts, max_size=2),
-    }
-)
-
-
-@st.composite
-def sets(draw: st.DrawFn) -> tuple[Facts, list[dict[str, Any]], list[Record]]:
-    held = draw(st.lists(contents, max_size=5, unique_by=key_of))
-    ids = sorted(draw(st.sets(st.tuples(texts, texts), min_size=len(held), max_size=len(held) + 3)))
-    rest = [draw(st.none() | st.sampled_from(held)) for _ in ids[len(held) :]]
-    records = [
-        record(
-            of,
-            policy_type=kind,
-            id=id_,
-            name=draw(texts | st.just("")),
-            platform=draw(optional),
-            captured_at=draw(instants),
-        )
-        for (kind, id_), of in zip(ids, [*held, *rest], strict=True)
-    ]
-    about = facts(
-        policy_types=draw(st.none() | st.lists(texts, min_size=1, max_size=3).map(tuple)),
-        overlapped_write=draw(st.booleans()),
-        state=draw(st.sampled_from(["complete", "partial"])),
-        completed_at=draw(instants),
-    )
-    return about, held, records
+from support.archives import Set, content, facts, read, record, resealed, sets, written
 
 
 @given(sets())
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_what_is_written_is_read_and_written_again_in_the_same_bytes(given: Any) -> None:
+def test_what_is_written_is_read_and_written_again_in_the_same_bytes(given: Set) -> None:
     about, held, records = given
     archive = written(about, held, records)
     assert read(archive) == (about, {key_of(one): one for one in held}, records)

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from hypothesis import strategies as st
 
 from atlas_gql.archive import MEDIA_TYPE, Facts, ItemState, Record, read_archive, write_archive
 from atlas_gql.archive.form import SEAL, key_of
@@ -136,3 +137,65 @@ def resealed(archive: bytes, **members: bytes | None) -> bytes:
                 made.writestr(name, text)
     body = file.getvalue()[:-SEAL]
     return body + hashlib.sha256(body).hexdigest().encode()
+
+
+Set = tuple[Facts, list[dict[str, Any]], list[Record]]
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=30)
+instants = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+guids = st.uuids().map(str)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(-1e15, 1e15)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+optional = st.none() | texts
+groups = st.fixed_dictionaries(
+    {"name": optional, "kind": optional, "rule": optional, "orphaned": st.booleans()}
+)
+filters = st.fixed_dictionaries(
+    {"name": optional, "platform": optional, "rule": optional, "orphaned": st.booleans()}
+)
+assignments = st.builds(
+    lambda extra, kind, group_id: {**extra, "target": {"@odata.type": kind, "groupId": group_id}},
+    st.dictionaries(texts, values, max_size=3),
+    texts,
+    guids | st.none(),
+)
+contents = st.fixed_dictionaries(
+    {
+        "assignments": st.lists(assignments, max_size=4),
+        "groups": st.dictionaries(guids, groups, max_size=2),
+        "filters": st.dictionaries(guids, filters, max_size=2),
+        "scopeTagIds": st.lists(texts, max_size=2),
+    }
+)
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> Set:
+    held = draw(st.lists(contents, max_size=5, unique_by=key_of))
+    ids = sorted(draw(st.sets(st.tuples(texts, texts), min_size=len(held), max_size=len(held) + 3)))
+    rest = [draw(st.sampled_from([None, *held])) for _ in ids[len(held) :]]
+    records = [
+        record(
+            of,
+            policy_type=kind,
+            id=id_,
+            name=draw(texts | st.just("")),
+            platform=draw(optional),
+            captured_at=draw(instants),
+        )
+        for (kind, id_), of in zip(ids, [*held, *rest], strict=True)
+    ]
+    about = facts(
+        policy_types=draw(st.none() | st.lists(texts, min_size=1, max_size=3).map(tuple)),
+        overlapped_write=draw(st.booleans()),
+        state=draw(st.sampled_from(["complete", "partial"])),
+        completed_at=draw(instants),
+    )
+    return about, held, records
