@@ -32,8 +32,8 @@ NEEDED = """
         WHEN EXISTS (
             SELECT FROM restore_runs AS plan
             WHERE (plan.backup_set_id = kept.id OR plan.against_set_id = kept.id) AND (
-                plan.state = 'planned' AND plan.purpose <> 'compare' AND plan.expires_at > clock_timestamp()
-                AND NOT EXISTS (
+                plan.state = 'planned' AND plan.purpose <> 'compare'
+                    AND plan.expires_at > clock_timestamp() AND NOT EXISTS (
                     SELECT FROM operation_runs AS run
                     WHERE run.tenant_id = plan.tenant_id AND run.subject_id = plan.id AND run.writes
                         AND run.outcome = 'succeeded'
