@@ -33,8 +33,9 @@ dev: .venv/.runtime  ## API, worker, simulator and PostgreSQL, until Ctrl-C
 schema: .venv/.runtime  ## Write schema.graphql anew
 	@$(BIN)/atlas schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-docs: .venv/.dev  ## Write the generated tables of the documentation anew
+docs: .venv/.dev  ## Write the generated tables and outputs of the documentation anew
 	@PYTHONPATH=tests $(BIN)/python -m support.tables
+	@PYTHONPATH=tests $(BIN)/python -m support.stage
 
 test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
 	@$(BIN)/python -m pytest tests/database $(ARGS)

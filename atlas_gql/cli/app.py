@@ -16,11 +16,13 @@ from atlas_gql import logs
 from atlas_gql.cli import (
     credentials,
     database,
+    exits,
     keys,
     memberships,
     plugins,
     processes,
     providers,
+    remote,
     runs,
     simulator,
     tenants,
@@ -28,6 +30,7 @@ from atlas_gql.cli import (
     users,
     workspaces,
 )
+from atlas_gql.cli.output import clean
 from atlas_gql.errors import AtlasError
 from atlas_gql.redaction import redact_text
 
@@ -55,7 +58,7 @@ Without ATLAS_DATABASE_URL, Atlas runs a PostgreSQL of its own in .atlas/, and `
 
 
 class _Explaining(TyperGroup):
-    """The group of all commands: whatever goes wrong in one ends as one line and exit code 1."""
+    """The group of all commands: whatever goes wrong in one ends as one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -64,13 +67,14 @@ class _Explaining(TyperGroup):
             raise
         except AtlasError as exc:
             _explain(exc.message, getattr(exc, "field", None))
+            raise Exit(exits.of_error(exc)) from exc
         except BrokenPipeError:  # whoever read the output has enough; Typer knows what to do
             raise
         except Exception as exc:
             _explain(f"Atlas did not expect this: {type(exc).__name__}. ATLAS_LOG_LEVEL=debug tells more.")
             if _is_debugging():
                 typer.echo(redact_text(traceback.format_exc()), err=True)
-        raise Exit(1)
+        raise Exit(exits.ExitCode.ERROR)
 
 
 app = typer.Typer(
@@ -94,8 +98,12 @@ for noun in (
     tokens,
     plugins,
     runs,
+    remote.backup,
+    remote.restore,
 ):
     app.add_typer(noun.app)
+remote.login.register(app)
+remote.runs.register(runs.app)
 simulator.register(app)
 processes.register(app)
 
@@ -117,13 +125,13 @@ def begin(
 
 
 def main() -> None:
-    """The command `atlas`; ends the process with 0, 1 for an error, or 2 for wrong usage."""
+    """The command `atlas`; ends the process with one of `ExitCode`."""
     app()
 
 
 def _explain(message: str, field: str | None = None) -> None:
     where = f" ({_option(field)})" if field else ""
-    typer.echo(f"error: {message}{where}", err=True)
+    typer.echo(f"error: {clean(message)}{where}", err=True)
 
 
 def _option(field: str) -> str:

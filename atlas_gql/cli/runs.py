@@ -1,4 +1,4 @@
-"""`atlas runs`."""
+"""`atlas runs prune`, on the database; its neighbours ask the API, see `remote/runs.py`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from atlas_gql.cli.session import on_database
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.ops.prune import prunable, prune
 
-app = typer.Typer(name="runs", help="Runs that have ended.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """A group, also while it has one command."""
+app = typer.Typer(name="runs", help="Runs: what was done, and what is going on.", no_args_is_help=True)
 
 
 @app.command("prune")
