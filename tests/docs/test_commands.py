@@ -129,7 +129,7 @@ def test_the_demo_prints_what_the_readme_shows():
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -41,3 +41,17 @@ def on_a_terminal(command: list[str], env: dict[str, str]) -> bytes:
         os.close(ours)
         assert process.wait(30) == 0, seen
     return seen
+
+
+def test_a_command_of_administrators_loads_no_database():
+    """They would take three times as long to start."""
+    code = (
+        "import sys; from atlas_gql.cli.command import build, remote\n"
+        "from typer.main import get_command\n"
+        "assert set(get_command(build(remote_only=True)).commands) == remote.NAMES\n"
+        "print(sorted({'sqlalchemy', 'strawberry', 'psycopg', 'cryptography'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"

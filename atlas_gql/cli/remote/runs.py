@@ -1,4 +1,4 @@
-"""`atlas runs`: what is read and asked for through the API; `runs prune` stands beside it."""
+"""`atlas runs`: what is read and asked for through the API, with `runs prune` beside it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from atlas_gql.cli.remote.confirming import Confirming, Key, Reason, confirmed, 
 from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, connected
 from atlas_gql.cli.remote.ending import TROUBLED, ended, finish, started
 from atlas_gql.cli.remote.run_view import COLUMNS, end_lines, fact_lines, listed
+from atlas_gql.cli.runs import prune
 from atlas_gql.client import Api
 from atlas_gql.client.references import find_tenant, find_workspace, id_of
+
+app = typer.Typer(name="runs", help="Runs: what was done, and what is going on.", no_args_is_help=True)
+app.command()(prune)
 
 OfRun = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 SHORT = 20
@@ -37,15 +41,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the group of `runs prune`."""
-    app.command("list")(list_)
-    app.command("show")(show_)
-    app.command()(watch)
-    app.command()(cancel)
-    app.command()(retry)
-
-
+@app.command("list")
 def list_(
     tenant: OfTenant = None,
     workspace: Annotated[
@@ -73,6 +69,7 @@ def list_(
     show(rows, columns, empty="There is no such run.", as_json=as_json)
 
 
+@app.command("show")
 def show_(
     run: OfRun,
     everything: Everything = False,
@@ -90,6 +87,7 @@ def show_(
     return None
 
 
+@app.command()
 def watch(run: OfRun, profile: OfProfile = None, as_json: AsJson = False) -> None:
     """Follow a run to its end, and show how it ended. Ctrl-C stops the watching, not the run."""
     with connected(profile) as api:
@@ -98,6 +96,7 @@ def watch(run: OfRun, profile: OfProfile = None, as_json: AsJson = False) -> Non
     finish(exits.of_run(done))
 
 
+@app.command()
 def cancel(run: OfRun, profile: OfProfile = None, as_json: AsJson = False) -> None:
     """Ask a run to stop: a queued one ends at once, a running one between two of its items."""
     with connected(profile) as api:
@@ -105,6 +104,7 @@ def cancel(run: OfRun, profile: OfProfile = None, as_json: AsJson = False) -> No
     tell(f"The run was asked to stop: `atlas runs watch {asked['uuid']}`.", {"run": asked}, as_json=as_json)
 
 
+@app.command()
 def retry(
     run: OfRun,
     reason: Reason = None,
