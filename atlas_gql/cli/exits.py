@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     REFUSED = 5, "Nothing was done: a plan that expired, warnings not acknowledged, another run in the way."
     NOT_ALLOWED = 6, "Not logged in, not permitted, or not there."
     RUN_FAILED = 7, "The run failed as a whole, or was cancelled."
+    DIFFERENT = 8, "A comparison found differences."
     STOPPED = 130, "Ctrl-C: the command stopped. A run goes on."
 
 
@@ -55,5 +56,9 @@ def of_run(run: Mapping[str, Any]) -> ExitCode:
 
 
 def of_plan(plan: Mapping[str, Any]) -> ExitCode:
-    """The code for a plan that was made."""
-    return ExitCode.LEFT_OUT if plan["summary"]["policies"]["blocked"] else ExitCode.DONE
+    """The code for a plan or a comparison that was made."""
+    counts = plan["summary"]["policies"]
+    if plan["purpose"] == "COMPARE":
+        same = not (counts["write"] or counts["blocked"] or counts["notInBackup"])
+        return ExitCode.DONE if same else ExitCode.DIFFERENT
+    return ExitCode.LEFT_OUT if counts["blocked"] else ExitCode.DONE

@@ -16,7 +16,7 @@ WHEN = "2026-03-01T03:00:00+00:00"
 
 def a_plan(items=(), warnings=(), mappings=(), **changes):
     tenant = {"id": "a", "uuid": "a", "name": "Larkspur", "primaryDomain": "larkspur.example"}
-    policies = {"write": 1, "none": 0, "blocked": 0}
+    policies = {"write": 1, "none": 0, "blocked": 0, "notInBackup": 0}
     assignments = dict.fromkeys(("added", "removed", "changed", "kept", "leftOut", "blocked"), 0)
     backup = {
         "uuid": "b",
@@ -25,7 +25,8 @@ def a_plan(items=(), warnings=(), mappings=(), **changes):
         "createdAt": "2026-02-27T22:00:00+00:00",
     }
     return {
-        "uuid": "p", "mode": "REPLACE", "planDigest": "d", "createdBy": "maria", "plannedAt": WHEN,
+        "uuid": "p", "purpose": "RESTORE", "againstSet": None,
+        "mode": "REPLACE", "planDigest": "d", "createdBy": "maria", "plannedAt": WHEN,
         "expiresAt": WHEN, "expired": False, "tenant": tenant, "sourceTenant": tenant, "backupSet": backup,
         "summary": {"policies": policies, "assignments": assignments, "warnings": []},
         "items": list(items), "warnings": list(warnings), "mappings": list(mappings), **changes,
@@ -41,7 +42,7 @@ def an_item(name="P", action="WRITE", warnings=(), changes=(), **more):
 
 
 def a_change(change="ADDED", name="G", *, excluded=False, fields=(), **more):
-    target = {"kind": "GROUP", "id": "g", "name": name, "excluded": excluded}
+    target = {"kind": "GROUP", "id": "g", "name": name, "excluded": excluded, "memberCount": None}
     return {
         "change": change, "target": target, "intent": None, "fields": list(fields), "reason": None,
         "message": None, **more,
@@ -55,7 +56,8 @@ def a_warning(code, id_="w"):
 def a_mapping(name, found=None, reason=None, **more):
     return {
         "kind": "GROUP", "sourceId": f"id of {name}", "sourceName": name, "found": found, "reason": reason,
-        "targetId": "t", "targetName": name, "candidates": [], "ruleThen": None, "ruleNow": None, **more,
+        "targetId": "t", "targetName": name, "candidates": [], "memberCount": None,
+        "ruleThen": None, "ruleNow": None, **more,
     }  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def test_groups_without_a_counterpart_stand_first_and_are_never_cut(capsys):
     [
         pytest.param({"expired": True}, "make a new plan", id="expired"),
         pytest.param({"backupSet": None}, "a tenant that you do not reach", id="foreign source"),
-        pytest.param({}, "made 2026-02-27 22:00 UTC, 1 day before this plan", id="age"),
+        pytest.param({}, "made 2026-02-27 22:00 UTC, 1 day before this", id="age"),
     ],
 )
 def test_what_a_plan_says_of_itself(capsys, changes, said):

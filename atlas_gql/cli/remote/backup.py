@@ -1,4 +1,4 @@
-"""`atlas backup`."""
+"""`atlas backup`: made, looked at, compared."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from atlas_gql.cli import exits
 from atlas_gql.cli.output import AsJson, console, show, tell
 from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, connected
 from atlas_gql.cli.remote.ending import ended, finish, started
+from atlas_gql.cli.remote.plans import made, show_plan
+from atlas_gql.cli.remote.selecting import (
+    FilterMappings,
+    GroupMappings,
+    OfPolicies,
+    OfSet,
+    OfSource,
+    OfTypes,
+    mapped,
+    selection,
+)
 from atlas_gql.cli.remote.words import moment, policies, word
-from atlas_gql.client.references import LATEST, find_set, find_tenant
+from atlas_gql.client.references import LATEST, find_set, find_tenant, id_of
 
 app = typer.Typer(name="backup", help="Backups of a tenant's assignments.", no_args_is_help=True)
 
-OfTypes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--type",
-        metavar="TYPE",
-        help="Only this kind of policy, such as deviceConfigurations; may be given several times.",
-        show_default=False,
-    ),
-]
-OfSet = Annotated[
-    str,
-    typer.Argument(metavar="[SET]", help="The backup set, by id, or `latest`: the newest that can be used."),
-]
 SHORT = 20
 
 
@@ -111,6 +109,41 @@ def show_(
     if len(rows) > SHORT and not everything:
         console().print(f"... and {len(rows) - SHORT} more: --all shows them")
     return None
+
+
+@app.command()
+def compare(
+    backup_set: OfSet = LATEST,
+    tenant: OfTenant = None,
+    source: OfSource = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="SET",
+            help="Another backup set of the tenant, by id, to compare with; else the tenant as it is now.",
+            show_default=False,
+        ),
+    ] = None,
+    types: OfTypes = None,
+    policies: OfPolicies = None,
+    map_group: GroupMappings = None,
+    map_filter: FilterMappings = None,
+    everything: Everything = False,
+    profile: OfProfile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between a backup set and the tenant now, or another set: what drifted."""
+    mappings = mapped(map_group, map_filter)
+    with connected(profile) as api:
+        of, given = selection(
+            api, backup_set, tenant=tenant, source=source, types=types, policies=policies, mappings=mappings
+        )
+        other = id_of("BackupSet", against) if against else None
+        payload = api.change("compare", againstSetId=other, **given)
+        compared = made(api, payload["run"], f"Comparing {of['name']}")
+        show_plan(api, compared, whole=everything, as_json=as_json)
+    finish(exits.of_plan(compared))
 
 
 def _words(row: Mapping[str, Any]) -> dict[str, str]:

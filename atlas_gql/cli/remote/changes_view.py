@@ -16,6 +16,7 @@ from atlas_gql.cli.remote.words import plain, target
 Item = Mapping[str, Any]
 
 LEGEND = "+ added  - removed  ~ changed  . left out"
+COMPARED = "+ in the backup only  - in the tenant only  ~ other values"
 _MARKS = {
     "ADDED": ("+", "green"),
     "REMOVED": ("-", "red"),
@@ -56,7 +57,8 @@ def _twins(changes: Sequence[Item]) -> set[str]:
 
 def _what(change: Item, item: Item, whole: bool, twins: Collection[str]) -> str:
     """One assignment: whom it names, what is new in it, and why it is not restored."""
-    whom = target(change["target"])
+    turned = any(field["field"] == "excluded" for field in change["fields"])  # said below, in words
+    whom = target({**change["target"], "excluded": change["target"]["excluded"] and not turned})
     if change["target"]["name"] in twins:
         whom += f" {change['target']['id']}"
     intent = change["intent"] if change["intent"] != _COMMON_INTENT else None

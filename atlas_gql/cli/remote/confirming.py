@@ -49,12 +49,12 @@ Key = Annotated[
 def confirmed(tenant: Mapping[str, Any], domain: str | None, reason: str | None) -> dict[str, str]:
     """`confirmation` and `reason`, as given or typed now. Whether they fit, the API says."""
     if domain is None:
-        _need_terminal("--confirm DOMAIN")
+        need_terminal("--confirm DOMAIN")
         domain = typer.prompt(
             f"This writes to {tenant['name']}. Type its primary domain, {tenant['primaryDomain']}", err=True
         )
     if reason is None:
-        _need_terminal("--reason TEXT")
+        need_terminal("--reason TEXT")
         reason = typer.prompt("Why", err=True)
     return {"confirmation": domain, "reason": reason}
 
@@ -101,6 +101,7 @@ def at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _need_terminal(option: str) -> None:
+def need_terminal(option: str) -> None:
+    """Raises BadParameter where nobody can be asked for what the option would say."""
     if not at_terminal():
         raise typer.BadParameter(f"There is no terminal to ask on: use {option}.")

@@ -46,7 +46,9 @@ def _row(mapping: Mapped) -> tuple[Text, Text, Text]:
     if not mapping["found"]:
         candidates = "\n".join(map(_candidate, mapping["candidates"])) or "nothing of that name"
         return source, Text(mapping["reason"], style="red"), Text(candidates)
-    there = [mapping["targetName"] or "", f"  {mapping['targetId']}"]
+    members = mapping["memberCount"]
+    counted = "" if members is None else f" ({count(members, 'member')})"
+    there = [f"{mapping['targetName'] or ''}{counted}", f"  {mapping['targetId']}"]
     if mapping["ruleThen"] != mapping["ruleNow"]:
         there.append(f"rule then: {mapping['ruleThen'] or 'none'}")
         there.append(f"rule now: {mapping['ruleNow'] or 'none'}")
@@ -55,7 +57,7 @@ def _row(mapping: Mapped) -> tuple[Text, Text, Text]:
 
 def _candidate(candidate: Mapped) -> str:
     """What helps to choose: `0f… assigned, made 2026-01-12, 40 members`."""
-    made, members = candidate.get("createdAt"), candidate.get("memberCount")
-    facts = [candidate.get("kind"), f"made {made[:10]}" if made else None]
+    made, members = candidate["createdAt"], candidate["memberCount"]
+    facts = [candidate["kind"], f"made {made[:10]}" if made else None]
     facts.append(None if members is None else count(members, "member"))
     return f"{candidate['id']}\n  {', '.join(filter(None, facts))}"

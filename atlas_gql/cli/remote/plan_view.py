@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import RenderableType
@@ -11,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from atlas_gql.cli.output import clean, grid
-from atlas_gql.cli.remote.changes_view import LEGEND, policy_lines
+from atlas_gql.cli.remote.changes_view import COMPARED, LEGEND, policy_lines
 from atlas_gql.cli.remote.mappings_view import mapping_lines
 from atlas_gql.cli.remote.words import between, moment, policies
 
@@ -29,26 +30,59 @@ REACH: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 """Warnings by what they mean, the most dangerous first; a kind that is not named is of the first."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Wording:
+    """How plans of one purpose are talked of."""
+
+    title: str
+    written: str
+    same: str
+    blocked: str
+    legend: str
+
+
+_RESTORE = _Wording(
+    title="Plan", written="written", same="as wanted", blocked="left exactly as they are", legend=LEGEND
+)
+_WORDINGS = {
+    "RESTORE": _RESTORE,
+    "UNDO": replace(_RESTORE, title="Plan to undo a restore:"),
+    "COMPARE": _Wording(
+        title="Comparison",
+        written="different",
+        same="the same",
+        blocked="which cannot be compared",
+        legend=COMPARED,
+    ),
+}
+
 SHORT = 10
 """How many of a kind are shown unless all are asked for."""
 
 
-def plan_lines(plan: Plan, *, whole: bool) -> Lines:
-    """A finished plan: `restore_run` with its `items`. `whole` summarises nothing."""
+def plan_lines(plan: Plan, *, whole: bool, hint: bool = True) -> Lines:
+    """A finished plan: `restore_run` with its `items`.
+
+    `whole` summarises nothing; `hint` tells at the end what to type next.
+    """
     plan = clean(plan)
     yield from _head(plan)
-    yield from _warnings(plan, whole)
+    if plan["purpose"] != "COMPARE":  # nothing is going to be done
+        yield from _warnings(plan, whole)
     yield from _blocked(plan, whole)
     yield from _written(plan, whole)
+    yield from _policies("NOT IN THE BACKUP", "never touched", _of(plan, "NOT_IN_BACKUP"), whole)
     if whole:
-        yield from _policies("AS WANTED", "nothing to do", _of(plan, "NONE"), whole)
+        yield from _policies("AS IN THE BACKUP", "nothing to do", _of(plan, "NONE"), whole)
     mappings = list(mapping_lines(plan["mappings"], whole=whole))
     if mappings:
         same = sum(mapping["found"] == "ID" for mapping in plan["mappings"])
         yield _title("GROUPS AND FILTERS", f"{same} of {len(plan['mappings'])} have their id from the backup")
         yield from mappings
     yield from _numbers(plan)
-    yield from _next(plan)
+    if hint and plan["purpose"] != "COMPARE":
+        yield from _next(plan)
 
 
 def summary_lines(plan: Plan) -> Lines:
@@ -61,12 +95,12 @@ def summary_lines(plan: Plan) -> Lines:
 
 
 def _head(plan: Plan) -> Lines:
-    yield Text(f"Plan {plan['uuid']}", style="bold")
+    yield Text(f"{_WORDINGS[plan['purpose']].title} {plan['uuid']}", style="bold")
     yield _indented(
         [
-            ("into", _tenant(plan["tenant"])),
+            ("tenant", _tenant(plan["tenant"])),
             ("from", _origin(plan)),
-            ("mode", _MODES[plan["mode"]]),
+            _mode(plan),
             ("by", f"{plan['createdBy']}, {moment(plan['plannedAt'])}"),
         ]
     )
@@ -79,9 +113,16 @@ def _origin(plan: Plan) -> str:
         return "a backup of a tenant that you do not reach"
     kind = "the state before a restore" if backup["origin"] == "BEFORE_RESTORE" else "the backup"
     of = "" if source["id"] == plan["tenant"]["id"] else f" of {_tenant(source)}"
-    age = f"{moment(backup['createdAt'])}, {between(backup['createdAt'], plan['plannedAt'])} before this plan"
+    age = f"{moment(backup['createdAt'])}, {between(backup['createdAt'], plan['plannedAt'])} before this"
     lacking = "" if backup["state"] == "COMPLETE" else "\nit is not complete: some policies are not known"
     return f"{kind}{of}, {backup['uuid']}\nmade {age}{lacking}"
+
+
+def _mode(plan: Plan) -> tuple[str, str]:
+    if plan["purpose"] != "COMPARE":
+        return "mode", _MODES[plan["mode"]]
+    against = plan["againstSet"]
+    return "with", f"the backup {against['uuid']}" if against else "the tenant as it was then"
 
 
 _MODES = {
@@ -115,7 +156,7 @@ def _blocked(plan: Plan, whole: bool) -> Lines:
     items = _of(plan, "BLOCKED")
     if not items:
         return
-    yield _title("BLOCKED", f"{policies(len(items))}, left exactly as they are")
+    yield _title("BLOCKED", f"{policies(len(items))}, {_WORDINGS[plan['purpose']].blocked}")
     reasons = Counter(item["blockedReason"] for item in items)
     for reason, number in sorted(reasons.items(), key=lambda pair: (pair[1], pair[0])):
         yield Text.assemble("  ", (reason, "bold red"), f"  {policies(number)}")
@@ -130,7 +171,8 @@ def _written(plan: Plan, whole: bool) -> Lines:
     items = sorted(
         _of(plan, "WRITE"), key=lambda item: min(map(_danger, item["warnings"]), default=len(REACH))
     )
-    yield from _policies("WRITTEN", LEGEND, items, whole)
+    words = _WORDINGS[plan["purpose"]]
+    yield from _policies(words.written.upper(), words.legend, items, whole)
 
 
 def _policies(title: str, about: str, items: Sequence[Plan], whole: bool) -> Lines:
@@ -145,18 +187,19 @@ def _numbers(plan: Plan) -> Lines:
     counts, changes = plan["summary"]["policies"], plan["summary"]["assignments"]
     said = {"leftOut": "left out"}
     names = ("added", "removed", "changed", "kept", "leftOut", "blocked")
+    words = _WORDINGS[plan["purpose"]]
+    kinds = {"write": words.written, "none": words.same, "blocked": "blocked"}
+    if counts["notInBackup"]:
+        kinds["notInBackup"] = "not in the backup"
     yield _title("SUMMARY", "")
-    yield _indented(
-        [
-            (
-                "policies",
-                f"{counts['write']} written, {counts['none']} as wanted, {counts['blocked']} blocked",
-            ),
-            ("assignments", ", ".join(f"{changes[name]} {said.get(name, name)}" for name in names)),
-            ("digest", plan["planDigest"]),
-            ("until", f"{moment(plan['expiresAt'])}{', which is over' if plan['expired'] else ''}"),
-        ]
-    )
+    rows = [
+        ("policies", ", ".join(f"{counts[kind]} {name}" for kind, name in kinds.items())),
+        ("assignments", ", ".join(f"{changes[name]} {said.get(name, name)}" for name in names)),
+    ]
+    if plan["purpose"] != "COMPARE":
+        rows.append(("digest", plan["planDigest"]))
+        rows.append(("until", f"{moment(plan['expiresAt'])}{', which is over' if plan['expired'] else ''}"))
+    yield _indented(rows)
 
 
 def _next(plan: Plan) -> Lines:
