@@ -43,8 +43,9 @@ schema-check: schema-current .venv/.node  ## Whether the schema is current, well
 conformance: .venv/.node  ## The 61 audits of GraphQL over HTTP
 	@PYTHONPATH=tests $(BIN)/python -m conformance
 
-docs: .venv/.dev  ## Write the generated tables of the documentation anew
+docs: .venv/.dev  ## Write the generated tables and outputs of the documentation anew
 	@PYTHONPATH=tests $(BIN)/python -m support.tables
+	@PYTHONPATH=tests $(BIN)/python -m support.stage
 
 test-pgsql: .venv/.dev  ## The defences of the database alone (embedded, or ATLAS_TEST_DATABASE_URL)
 	@$(BIN)/python -m pytest tests/database $(ARGS)

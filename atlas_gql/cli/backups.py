@@ -1,26 +1,17 @@
-"""`atlas backup prune`, on the database."""
+"""`atlas backup prune`, on the database; its neighbours ask the API, see `remote/backup.py`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atlas_gql.audit import COMMAND
 from atlas_gql.cli.output import AsJson, tell
-from atlas_gql.cli.session import on_database
-from atlas_gql.db.database import Database
-from atlas_gql.ops.retention import expire, expired
 
-app = typer.Typer(name="backup", help="Backups of a tenant's assignments.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from atlas_gql.db.database import Database
 
 
-@app.callback()
-def _group() -> None:
-    """A group, also while it has one command."""
-
-
-@app.command()
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many would be deleted.")] = False,
     as_json: AsJson = False,
@@ -30,6 +21,10 @@ def prune(
     How long that is, is said for each tenant (`setBackupRetention`); without it everything stays. It may be
     stopped at any time and run again, also beside working workers.
     """
+    # Imported here: its neighbours should not wait for a database.
+    from atlas_gql.audit import COMMAND
+    from atlas_gql.cli.session import on_database
+    from atlas_gql.ops.retention import expire, expired
 
     async def work(database: Database) -> int:
         return len(await expired(database)) if dry_run else await expire(database, by=COMMAND)

@@ -11,8 +11,6 @@ from atlas_gql.cli.materials import (
     AssertionFile,
     CertificateFile,
     Expires,
-    FromEnv,
-    FromStdin,
     Given,
     KeyFile,
     OfKind,
@@ -21,6 +19,7 @@ from atlas_gql.cli.materials import (
 )
 from atlas_gql.cli.output import AsJson, show, tell
 from atlas_gql.cli.references import find
+from atlas_gql.cli.secrets import FromEnv, FromStdin
 from atlas_gql.cli.session import in_transaction
 from atlas_gql.db.database import Row, Transaction
 from atlas_gql.db.tables import credentials, workspaces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from atlas_gql.cli.secrets import check_sources, read_secret
 from atlas_gql.errors import ValidationError
 from atlas_gql.providers import material
 from atlas_gql.providers.material import CredentialKind, Material
@@ -20,17 +20,6 @@ OfKind = Annotated[
     typer.Option(
         help="A client secret, a certificate with its private key, or the assertion of a workload identity."
     ),
-]
-FromEnv = Annotated[
-    str | None,
-    typer.Option(
-        metavar="VAR",
-        help="Read the secret (or the private key's passphrase) from this environment variable.",
-        show_default=False,
-    ),
-]
-FromStdin = Annotated[
-    bool, typer.Option("--from-stdin", help="Read it from standard input; else you are asked.")
 ]
 CertificateFile = Annotated[
     Path | None, typer.Option(help="The certificate, a PEM file.", show_default=False)
@@ -99,8 +88,7 @@ class Given:
         return material.pfx(content, passphrase=self._read("Passphrase"))
 
     def _check(self) -> None:
-        if self.from_env and self.from_stdin:
-            raise typer.BadParameter("--from-env and --from-stdin exclude each other.")
+        check_sources(self.from_env, self.from_stdin)
         federated = self.assertion_file is not None
         files = [self.certificate is not None, self.private_key is not None, self.pfx is not None]
         if any(files) and self.kind is not CredentialKind.CERTIFICATE:
@@ -116,16 +104,7 @@ class Given:
             )
 
     def _read(self, what: str) -> str:
-        if self.from_env:
-            value = os.environ.get(self.from_env)
-            if not value:
-                raise ValidationError("The environment variable is not set, or empty.", field="fromEnv")
-            return value
-        if self.from_stdin:
-            return sys.stdin.read().strip()
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("There is no terminal to ask on: use --from-env or --from-stdin.")
-        return str(typer.prompt(what, hide_input=True, err=True))
+        return read_secret(what, self.from_env, self.from_stdin)
 
 
 def instant_of(expires: datetime | None) -> datetime | None:

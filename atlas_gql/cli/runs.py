@@ -1,29 +1,19 @@
-"""`atlas runs`."""
+"""`atlas runs prune`, on the database; its neighbours ask the API, see `remote/runs.py`."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atlas_gql import audit
-from atlas_gql.audit import COMMAND
 from atlas_gql.cli.output import AsJson, tell
-from atlas_gql.cli.session import on_database
-from atlas_gql.db.database import ENGINE, Database
-from atlas_gql.ops.prune import prunable, prune
 
-app = typer.Typer(name="runs", help="Runs that have ended.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from atlas_gql.db.database import Database
 
 
-@app.callback()
-def _group() -> None:
-    """A group, also while it has one command."""
-
-
-@app.command("prune")
-def prune_(
+def prune(
     older_than: Annotated[int, typer.Option(min=1, max=36500, help="Days since the end of a run.")],
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Runs deleted in one transaction.")] = 500,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many would be deleted.")] = False,
@@ -34,12 +24,18 @@ def prune_(
     The newest run of each target is kept, and what a plan that can still be executed needs. It may be stopped
     at any time and run again, also beside working workers.
     """
+    # Imported here: its neighbours should not wait for a database.
+    from atlas_gql import audit
+    from atlas_gql.audit import COMMAND
+    from atlas_gql.cli.session import on_database
+    from atlas_gql.db.database import ENGINE
+    from atlas_gql.ops import prune as pruning
 
     async def work(database: Database) -> int:
-        old = await prunable(database, timedelta(days=older_than))
+        old = await pruning.prunable(database, timedelta(days=older_than))
         if dry_run or not old:
             return len(old)
-        gone = await prune(database, old, batch=batch)
+        gone = await pruning.prune(database, old, batch=batch)
         async with database.scope(ENGINE).begin() as tx:
             details = {"runs": gone, "olderThanDays": older_than}
             await audit.record(tx, by=COMMAND, action="runs.pruned", details=details)

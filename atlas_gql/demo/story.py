@@ -1,50 +1,25 @@
-"""The demo's story, step by step: the public API, the command line, and nothing else."""
+"""The demo's story, step by step: the commands that anybody types, and nothing else."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 from atlas_gql.children import Children, children
-from atlas_gql.demo.api import Api
 from atlas_gql.demo.tenant import Portal, damage
 from atlas_gql.errors import AtlasError, ConfigurationError
 from atlas_gql.settings import load_settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT
-
-PLAN = """
-query Plan($id: ID!) {
-  node(id: $id) {
-    ... on RestoreRun {
-      planDigest expiresAt
-      summary { policies { write none blocked } }
-      warnings { id code message }
-      items(first: 100, filter: {action: [WRITE]}) {
-        nodes {
-          policyType targetName
-          changes { change target { kind name excluded } fields { field old new } }
-          warnings { code }
-        }
-      }
-    }
-  }
-}
-"""
-VIEWER = "{ viewer { workspaces { nodes { tenants { nodes { id name } } } } } }"
-WORDS = {"ADDED": "[green]+ added[/]", "REMOVED": "[red]- removed[/]", "CHANGED": "[yellow]~ changed[/]"}
 
 
 def run_demo() -> int:
@@ -85,43 +60,29 @@ class Story:
     def tell(self) -> None:
         self._say(1, "Start PostgreSQL, the simulated Microsoft Graph, the API and a worker")
         url, portal = self._start()
-        self._say(2, f"Set up a workspace for {DEMO_TENANT.name}, with the command line")
-        api = Api(url, self._set_up())
         try:
-            self._main_job(api, portal, _tenant_of(api))
+            self._say(2, f"Set up a workspace for {DEMO_TENANT.name}, and log in")
+            self._env |= {"ATLAS_URL": url, "ATLAS_TOKEN": self._set_up()}
+            self._main_job(portal)
         finally:
-            api.close()
             portal.close()
 
-    def _main_job(self, api: Api, portal: Portal, tenant: str) -> None:
+    def _main_job(self, portal: Portal) -> None:
         self._say(3, "Back up the tenant's assignments")
         before = portal.state()
-        backup = self._run(api, "fetchAssignments", {"tenantId": tenant})
+        self._show("backup", "create")
         self._say(4, "Damage them, as a bad day in the portal would")
         for what, policy in damage(portal):
-            self._console.print(f"   [red]✗[/] {what}: {policy}")
+            self._console.print(f"[red]✗[/] {what}: {policy}")
         self._say(5, "Plan the restore: what would it do?")
-        planned = self._run(
-            api, "planAssignmentRestore", {"tenantId": tenant, "backupSetId": backup["subject"]["id"]}
-        )
-        plan = api.query(PLAN, id=planned["subject"]["id"])["node"]
-        self._show(plan)
+        plan = self._told("restore", "plan", "latest")
+        self._show("restore", "show", plan["uuid"])
         self._say(6, "Restore exactly that, confirmed with the tenant's domain")
-        restored = self._run(
-            api,
-            "restoreAssignments",
-            {
-                "restoreRunId": planned["subject"]["id"],
-                "planDigest": plan["planDigest"],
-                "confirmation": DEMO_TENANT.domain,
-                "reason": "The demo's bad day",
-                "acknowledgedWarnings": [warning["id"] for warning in plan["warnings"]],
-                "idempotencyKey": f"demo-{plan['planDigest'][:16]}",
-            },
-        )
+        confirmed = ("--confirm", DEMO_TENANT.domain, "--reason", "A bad day in the portal")
+        restored = self._told("restore", "execute", plan["uuid"], "--acknowledge", "all", *confirmed)
         self._say(7, "Prove it")
         self._prove(before, portal.state())
-        self._record(restored)
+        self._show("runs", "show", restored["uuid"])
 
     # --- the steps --------------------------------------------------------------------------------------
 
@@ -132,7 +93,7 @@ class Story:
         api = self._family.start("serve", "--port", "0", "--url-file", str(self._folder / "api.url"), env=env)
         self._family.start("worker", env=env)
         url = self._family.url_of(api, self._folder / "api.url")
-        self._console.print(f"   the API answers at {url}/graphql")
+        self._console.print(f"the API answers at {url}/graphql")
         return url, Portal(simulator_url)
 
     def _set_up(self) -> str:
@@ -150,7 +111,7 @@ class Story:
         self._atlas(
             *("credential", "create", application, *of_workspace, "--kind", "secret"),
             *("--from-env", "DEMO_CLIENT_SECRET"),
-            env={"DEMO_CLIENT_SECRET": CLIENT_SECRET},
+            DEMO_CLIENT_SECRET=CLIENT_SECRET,
         )
         self._atlas(
             *("provider", "create", "--tenant", tenant["id"], "--cloud", "simulator"),
@@ -159,102 +120,46 @@ class Story:
         token = self._atlas("token", "create", "--user", user, "--name", "demo", "--days", "1")
         return str(token["token"])
 
-    def _atlas(self, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _atlas(self, *arguments: str, **env: str) -> dict[str, Any]:
         """Run `atlas ...` as a person would, and give what it prints as JSON."""
-        result = subprocess.run(  # noqa: S603 # our own interpreter, our own command
-            [sys.executable, "-m", "atlas_gql.cli", *arguments, "--json"],
-            env={**os.environ, **self._env, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise ConfigurationError(f"`atlas {' '.join(arguments[:2])}` failed: {result.stderr.strip()}")
+        result = self._run(*arguments, "--json", capture=True, **env)
         made: dict[str, Any] = json.loads(result.stdout)
         return made
 
-    def _run(self, api: Api, mutation: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Start an operation, show its progress, and give its run, which must succeed."""
-        run_id = api.start(mutation, mutation[0].upper() + mutation[1:] + "Input", given)
-        columns = (TextColumn("   {task.description}"), BarColumn(bar_width=30), MofNCompleteColumn())
-        with Progress(*columns, console=self._console) as progress:
-            task = progress.add_task(mutation, total=None)
+    def _told(self, *arguments: str) -> dict[str, Any]:
+        """As `_atlas`, and tell which command it is."""
+        self._type(arguments)
+        return self._atlas(*arguments)
 
-            def tell(run: dict[str, Any]) -> None:
-                for child in self._family.all:
-                    child.check()
-                counters = run["counters"]
-                done = counters["processed"] + counters["failed"]
-                progress.update(task, total=counters["total"], completed=done)
+    def _show(self, *arguments: str) -> None:
+        """Run `atlas ...` before everybody's eyes."""
+        self._type(arguments)
+        self._run(*arguments, capture=False)
 
-            run = api.watch(run_id, tell)
-        if run["outcome"] != "SUCCEEDED":
-            reasons = "; ".join(failure["message"] for failure in run["failures"]) or run["outcome"]
-            raise ConfigurationError(f"{mutation} ended {run['outcome'].lower()}: {reasons}")
-        return run
+    def _type(self, arguments: tuple[str, ...]) -> None:
+        self._console.print(f"$ atlas {shlex.join(arguments)}", style="bold", markup=False, soft_wrap=True)
 
-    def _show(self, plan: dict[str, Any]) -> None:
-        table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=False)
-        for heading in ("Policy", "Assignment", "What the restore does", "Warning"):
-            table.add_column(heading)
-        for item in plan["items"]["nodes"]:
-            warnings = ", ".join(warning["code"] for warning in item["warnings"])
-            name = item["targetName"]
-            for change in item["changes"]:
-                if change["change"] in WORDS:
-                    table.add_row(name, _target(change["target"]), _what(change), warnings)
-                    name = warnings = ""
-        counts = plan["summary"]["policies"]
-        self._console.print(Padding(table, (0, 0, 0, 3)))
-        self._console.print(
-            f"   {counts['write']} policies would be written, {counts['none']} are as wanted,"
-            f" {counts['blocked']} are blocked. Digest {plan['planDigest'][:16]}…,"
-            f" {len(plan['warnings'])} warnings to acknowledge."
+    def _run(self, *arguments: str, capture: bool, **env: str) -> subprocess.CompletedProcess[str]:
+        sys.stdout.flush()
+        result = subprocess.run(  # noqa: S603 # our own interpreter, our own command
+            [sys.executable, "-m", "atlas_gql.cli", *arguments],
+            env={**os.environ, **self._env, "COLUMNS": str(self._console.width), **env},
+            capture_output=capture,
+            text=True,
+            timeout=120,
+            check=False,
         )
+        if result.returncode != 0:
+            said = result.stderr.strip() if capture else ""
+            raise ConfigurationError(f"`atlas {' '.join(arguments[:2])}` failed. {said}")
+        return result
 
     def _prove(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         if before != after:
             differing = sorted(name for name in before if before[name] != after.get(name))
             raise ConfigurationError(f"The tenant is not as it was: {', '.join(differing)} differ.")
         things = sum(len(document.get("value", ())) for document in after.values())
-        self._console.print(f"   [green]✓[/] the tenant is exactly as before: {things} objects compared")
-
-    def _record(self, run: dict[str, Any]) -> None:
-        counters = run["counters"]
-        self._console.print(
-            f"   [green]✓[/] run {run['type']}: {run['outcome'].lower()} by {run['initiator']['name']},"
-            f" total {counters['total']}, processed {counters['processed']}, failed {counters['failed']},"
-            f" skipped {counters['skipped']}"
-        )
-        entries = [e for e in run["auditEntries"]["nodes"] if e["action"] == "restore.executed"]
-        if len(entries) != 1:
-            raise ConfigurationError(f"There are {len(entries)} audit entries restore.executed, not one.")
-        entry = entries[0]
-        self._console.print(
-            f"   [green]✓[/] audit: one {entry['action']} by {entry['actor']['name']}, {entry['outcome']},"
-            f" reason “{entry['reason']}”"
-        )
+        self._console.print(f"[green]✓[/] the tenant is exactly as before: {things} objects compared")
 
     def _say(self, number: int, text: str) -> None:
         self._console.print(f"\n[bold]{number}. {text}[/]")
-
-
-def _tenant_of(api: Api) -> str:
-    """The id of the one tenant that the token's owner reaches."""
-    workspaces = api.query(VIEWER)["viewer"]["workspaces"]["nodes"]
-    (tenant,) = (tenant for workspace in workspaces for tenant in workspace["tenants"]["nodes"])
-    return str(tenant["id"])
-
-
-def _target(target: dict[str, Any]) -> str:
-    return f"{'exclude ' if target['excluded'] else ''}{target['name'] or target['kind']}"
-
-
-def _what(change: dict[str, Any]) -> str:
-    fields = "; ".join(f"{f['field']}: {_plain(f['old'])} → {_plain(f['new'])}" for f in change["fields"])
-    return WORDS[change["change"]] + (f" {fields}" if fields and change["change"] == "CHANGED" else "")
-
-
-def _plain(value: Any) -> str:
-    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)

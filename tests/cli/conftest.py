@@ -23,7 +23,7 @@ Atlas = Callable[..., Result]
 def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings of an installation on the test database, set for this process and its children."""
     settings = {"ATLAS_DATABASE_URL": database_url, "ATLAS_SECRET_KEY": generate_key()}
-    for name in ("ATLAS_DATABASE_ADMIN_URL", "ATLAS_LOAD_PLUGINS", "ATLAS_LOG_LEVEL"):
+    for name in ("ATLAS_DATABASE_ADMIN_URL", "ATLAS_LOAD_PLUGINS", "ATLAS_LOG_LEVEL", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

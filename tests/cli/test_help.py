@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from atlas_gql.cli import app
-from atlas_gql.cli.app import HELP
+from atlas_gql.cli.command import HELP
 
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -15,6 +15,7 @@ from typer.main import get_command
 import atlas_gql.plugins
 from atlas_gql.access.capabilities import CAPABILITIES, Capability
 from atlas_gql.cli import app
+from atlas_gql.client.profiles import VARIABLES
 from atlas_gql.plugins import (
     GraphClient,
     Operation,
@@ -37,7 +38,9 @@ from support.paths import ROOT
 from support.tables import Table, tables
 
 README = ROOT / "README.md"
-API, PLUGINS, OPERATIONS = (ROOT / "docs" / f"{name}.md" for name in ("api", "plugins", "operations"))
+API, PLUGINS, OPERATIONS, ADMINISTRATORS = (
+    ROOT / "docs" / f"{name}.md" for name in ("api", "plugins", "operations", "administrators")
+)
 
 
 @pytest.mark.parametrize("table", [pytest.param(table, id=table.name) for table in tables()])
@@ -47,7 +50,7 @@ def test_a_table_says_what_the_code_says(table: Table):
 
 
 def test_the_documentation_names_no_setting_that_is_none():
-    known = {f"ATLAS_{name.upper()}" for name in Settings.model_fields}
+    known = {f"ATLAS_{name.upper()}" for name in Settings.model_fields} | set(VARIABLES)
     named = {name for page in PAGES for name in re.findall(r"\bATLAS_[A-Z_]+\b", page.read_text())}
     assert named == known
 
@@ -61,8 +64,9 @@ def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[str]:
         yield from commands(inner, (*path, name))
 
 
-def test_every_command_has_its_place_in_the_operators_page():
-    assert [name for name in commands() if f"`{name}`" not in OPERATIONS.read_text()] == []
+def test_every_command_has_its_place_in_the_page_of_who_uses_it():
+    told = OPERATIONS.read_text() + ADMINISTRATORS.read_text()
+    assert [name for name in commands() if f"`{name}`" not in told] == []
 
 
 def hooks() -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from atlas_gql.cli.exits import ExitCode
+from atlas_gql.client.profiles import VARIABLES
 from atlas_gql.plan_warnings import WARNINGS
 from atlas_gql.plugins import CONTRACTS, PolicyContract
 from atlas_gql.settings import Settings
@@ -47,6 +49,18 @@ def tables() -> list[Table]:
                 f" {field.description} |"
                 for name, field in Settings.model_fields.items()
             ],
+        ),
+        Table(
+            name="variables of the commands",
+            page=ROOT / "docs" / "administrators.md",
+            header="| Variable | Instead of a profile |",
+            rows=[f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items()],
+        ),
+        Table(
+            name="exit codes",
+            page=ROOT / "docs" / "administrators.md",
+            header="| Exit code | Meaning |",
+            rows=[f"| {code.value} | {code.description} |" for code in ExitCode],
         ),
         Table(
             name="warnings",

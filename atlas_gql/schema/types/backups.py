@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -18,10 +18,13 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import AssignmentsState, BackupOrigin, BackupState
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import containing, given
-from atlas_gql.schema.maps import OPERATION_RUN
-from atlas_gql.schema.permissions import HasCapability, looked_up
+from atlas_gql.schema.maps import OPERATION_RUN, TENANT
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.runs import OperationRun
+
+if TYPE_CHECKING:
+    from atlas_gql.schema.types.tenants import Tenant
 
 
 @strawberry.type(description="A policy as a backup set keeps it.")
@@ -130,6 +133,13 @@ class BackupSet(Node):
             captured_at=facts.captured_at,
             completed_at=facts.completed_at,
         )
+
+    @resolved("The tenant that it is of.", ReachesTenant("tenant_id"))
+    async def tenant(
+        self, info: Info
+    ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
+        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        return row
 
     @resolved(
         "The run that made it; null once that is no longer kept, and for an imported set.",

@@ -97,6 +97,13 @@ class RestoreRun(Node):
     backup_set_id: strawberry.Private[Any]
     against_set_id: strawberry.Private[Any]
 
+    @resolved("The tenant that it restores into.", ReachesTenant("tenant_id"))
+    async def tenant(
+        self, info: Info
+    ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
+        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        return row
+
     @resolved(
         "The tenant that the backup is of; null for who has no rights there.",
         ReachesTenant("source_tenant_id"),
