@@ -9,6 +9,8 @@ from typing import Any
 from atlas_gql.client import Invalid, NotAllowed, Refused
 from atlas_gql.errors import AtlasError
 
+FETCH = "assignments.fetch"
+
 
 class ExitCode(IntEnum):
     """What a command's end means; the table in docs/administrators.md is made of these."""
@@ -52,7 +54,9 @@ def of_run(run: Mapping[str, Any]) -> ExitCode:
         return ExitCode.RUN_FAILED
     if run["outcome"] == "PARTIALLY_SUCCEEDED":
         return ExitCode.FAILED_ITEMS
-    return ExitCode.LEFT_OUT if run["counters"]["skipped"] else ExitCode.DONE
+    # What a backup skips is what the tenant has no licence for: there is nothing to back up.
+    complete = run["type"] == FETCH or not run["counters"]["skipped"]
+    return ExitCode.DONE if complete else ExitCode.LEFT_OUT
 
 
 def of_plan(plan: Mapping[str, Any]) -> ExitCode:

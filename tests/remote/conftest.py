@@ -6,14 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from atlas_gql import logs
+from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Place
 from support.gate import Gate, gate
 from support.shell import Shell
+
+
+@pytest.fixture(autouse=True)
+def unharmed(simulator: Running) -> Iterator[None]:
+    """What a test lets go wrong goes well again in the next one, wherever that stands."""
+    yield
+    httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
 
 
 @pytest.fixture

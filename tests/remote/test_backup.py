@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from support.steps import faults
 
@@ -25,12 +27,18 @@ def test_a_backup_is_made_listed_and_shown(shell, place):
 
 
 def test_what_could_not_be_read_stands_first_and_ends_with_3(shell, place):
-    faults(place, {"path": "deviceHealthScripts", "status": 403, "body": "nested"})
+    faults(place, {"path": "deviceHealthScripts", "status": 403})
     said = shell.says("backup", "create", code=3)
     assert "partially succeeded" in said
     assert "PERMISSION_DENIED" in said
     run = shell.json("runs", "list")[0]
     assert shell.says("runs", "watch", run["uuid"], code=3).splitlines()[0] == said.splitlines()[0]
+
+
+def test_a_kind_without_a_licence_is_told_and_is_no_failure(shell, place):
+    faults(place, {"path": "deviceHealthScripts", "status": 403, "body": "nested"})
+    said = shell.says("backup", "create")
+    assert re.search(r"Remediation +skipped +NOT_LICENSED", said)
 
 
 def test_a_backup_that_reads_nothing_ends_with_7(shell, place):

@@ -10,7 +10,7 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 from atlas_gql.client.documents import document
 from atlas_gql.client.references import id_of
 from atlas_gql.schema import ids
-from atlas_gql.schema.limits import problem_of
+from atlas_gql.schema.limits import Limits, measure
 from support.paths import ROOT
 
 FOLDER = ROOT / "atlas_gql" / "client" / "documents"
@@ -26,7 +26,7 @@ def schema() -> GraphQLSchema:
 def test_a_document_fits_the_schema_and_its_limits(name: str, schema: GraphQLSchema):
     parsed = parse(document(name))
     assert validate(schema, parsed) == []
-    assert problem_of(schema, parsed) is None
+    assert measure(schema, parsed, Limits())
 
 
 def test_every_document_is_sent_by_some_command():

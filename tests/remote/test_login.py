@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from atlas_gql.client import Access, Invalid, Profiles, choose_access
+from atlas_gql.client.profiles import checked_access
+
 
 @pytest.fixture
 def stored(nobody) -> Path:
@@ -95,6 +98,18 @@ def test_who_is_not_logged_in_is_told_how(nobody):
 def test_an_address_that_cannot_be_one_is_refused_before_the_token_is_asked_for(nobody, stored, url, said):
     assert said in nobody.says("login", "--url", url, "--from-stdin", code=2)
     assert not stored.exists()
+
+
+def test_plain_http_is_allowed_for_the_profile_that_was_made_for_it(nobody, monkeypatch, stored):
+    monkeypatch.setenv("XDG_CONFIG_HOME", nobody.environment["XDG_CONFIG_HOME"])
+    access = checked_access("http://atlas.internal:8000/graphql", "atlas_x", insecure_http=True)
+    Profiles().put("lab", access)
+    assert choose_access("lab", {}) == Access(
+        url="http://atlas.internal:8000", token="atlas_x", insecure_http=True
+    )
+    with pytest.raises(Invalid, match="by https only"):
+        choose_access(None, {"ATLAS_URL": access.url, "ATLAS_TOKEN": "atlas_x"})
+    assert "atlas_x" not in repr(access)
 
 
 def test_a_stored_token_goes_to_its_own_address_only(nobody, place):
