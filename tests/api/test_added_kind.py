@@ -101,7 +101,7 @@ def test_an_added_kind_goes_the_whole_way(place: Place, serving: Running) -> Non
     assert (run["outcome"], run["counters"]["processed"]) == ("SUCCEEDED", 1)
     assert assigned(serving, "1") != before
     plan = planned(place, run["subject"]["id"])
-    assert plan["summary"]["policies"] == {"write": 1, "none": 0, "blocked": 0}
+    assert plan["summary"]["policies"] == {"write": 1, "none": 0, "blocked": 0, "notInBackup": 0}
     restored = place.run("restoreAssignments", restore_input(plan))
     assert (restored["outcome"], assigned(serving)) == ("SUCCEEDED", before)
 

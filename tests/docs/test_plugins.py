@@ -87,8 +87,9 @@ def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
 
 @pytest.fixture
 def reviewing(second: Loaded, simulator: Running) -> Iterator[Installation]:
+    """In a database of its own: a worker that shares one would take its runs, and cannot open its secrets."""
     with (
-        fresh_database(DATA_DIR) as database,  # its own: another worker would take its runs
+        fresh_database(DATA_DIR) as database,
         installation(database, simulator=simulator, operations=second.operations) as running,
     ):
         yield running
