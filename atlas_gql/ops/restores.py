@@ -194,10 +194,12 @@ class RunRestores:
     async def options(self) -> RestoreOptions:
         run = await self._database.scope(ENGINE).one(_OPTIONS, restore_run_id=self._id)
         assert run is not None
+        covers = run.options.get("covers")
         return RestoreOptions(
             mode=run.mode,
             options=run.options,
             same_tenant=run.same_tenant,
+            covers=None if covers is None else frozenset(covers),
             against=run.against_set_id is not None,
             planned=run.state == "planned",
         )

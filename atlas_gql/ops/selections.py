@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import Transaction
@@ -20,7 +20,13 @@ from atlas_gql.plugins.api import Mentioned
 
 # Held: until the plan is there that needs it, nobody deletes the set or purges its tenant.
 _SET = (
-    select(backup_sets.c.tenant_id, backup_sets.c.state)
+    select(
+        backup_sets.c.tenant_id,
+        backup_sets.c.state,
+        # An imported set says what it was where it was made.
+        func.coalesce(backup_sets.c.source["origin"].astext, backup_sets.c.origin).label("origin"),
+        backup_sets.c.policy_types,
+    )
     .join(tenants, tenants.c.id == backup_sets.c.tenant_id)
     .where(
         backup_sets.c.id == bindparam("set_id"),
@@ -129,7 +135,7 @@ async def new_restore_run(
         purpose=purpose,
         against_set_id=against_set_id,
         mode=mode,
-        options=dict(options),
+        options={**options, "covers": _covered(source)},
         created_by=created_by,
     )
     copied = await tx.execute(
@@ -206,6 +212,14 @@ async def mentioned(tx: Transaction, restore_run_id: UUID) -> Mentioned:
     row = await tx.one(_MENTIONED, restore_run_id=restore_run_id)
     assert row is not None  # an aggregate
     return Mentioned(groups=frozenset(row.groups), filters=frozenset(row.filters))
+
+
+def _covered(backup_set: Any) -> list[str] | None:
+    """The kinds that a set was to hold all policies of; None for all kinds."""
+    if backup_set.origin == "before_restore":
+        return []
+    chosen = backup_set.policy_types
+    return None if chosen is None else [name for name in chosen if "/" not in name]
 
 
 async def _complete_set(tx: Transaction, set_id: UUID, workspace_id: UUID, field: str) -> Any:

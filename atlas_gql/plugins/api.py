@@ -332,6 +332,8 @@ class RestoreOptions:
     mode: str
     options: Mapping[str, Any]
     same_tenant: bool
+    covers: frozenset[str] | None = None
+    """The kinds that the backup set was to hold all policies of; None for all kinds."""
     against: bool = False
     """Whether it is compared with a backup set, and not with the tenant as it is."""
     planned: bool = False

@@ -63,6 +63,19 @@ def test_undoing_twice_finds_nothing_to_do(place: Place) -> None:
     assert counts == {"write": 0, "none": restored.changed, "blocked": 0, "notInBackup": 0}
 
 
+def test_the_state_before_can_be_restored_as_any_backup_and_lacks_nothing(place: Place) -> None:
+    """It was to hold what was written, and no more: nothing else is missing from it."""
+    restored = Restored(place)
+    before = shown(place, undone(place, restored.run["id"])["id"])["backupSet"]
+    assert before["origin"] == "BEFORE_RESTORE"
+    assert planned(place, before["id"])["summary"]["policies"] == {
+        "write": restored.changed,
+        "none": 0,
+        "blocked": 0,
+        "notInBackup": 0,
+    }
+
+
 def test_chosen_policies_alone(place: Place) -> None:
     restored = Restored(place)
     items = shown(place, undone(place, restored.run["id"])["id"])["items"]["nodes"]

@@ -51,7 +51,7 @@ async def make_plan(ctx: RunContext) -> None:
     counts = await side.member_counts(_touched(planned, references))
     for plans in _batches(planned):
         await ctx.restores.save([_counted(plan, counts) for plan in plans])
-    others = _others(items, matched, found) if options.options.get("whole", True) else []
+    others = _others(items, matched, found, options)
     await ctx.restores.complete(
         mappings=references.table(counts), summary=summarize(planned, others=len(others)), others=others
     )
@@ -95,13 +95,18 @@ def _planned(
     )
 
 
-def _others(items: Iterable[SourceItem], matched: Iterable[Policy], found: Found) -> list[Policy]:
-    """The policies of the planned kinds that are in the tenant and not in the backup."""
+def _others(
+    items: Iterable[SourceItem], matched: Iterable[Policy], found: Found, options: RestoreOptions
+) -> list[Policy]:
+    """The policies that are in the tenant and not in the backup, of kinds that both know as a whole."""
+    if not options.options.get("whole"):
+        return []
     known = {(policy.policy_type, policy.id) for policy in matched}
     named = {name_key(item.policy) for item in items}
     return [
         policy
-        for policies in found.policies.values()
+        for policy_type, policies in found.policies.items()
+        if options.covers is None or policy_type in options.covers
         for policy in policies
         if (policy.policy_type, policy.id) not in known and name_key(policy) not in named
     ]
