@@ -18,7 +18,7 @@ from atlas_gql.plugins import api
 from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
-from atlas_gql.testing.postgres import TestDatabase
+from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.documents import blocks
 from support.paths import DATA_DIR, ROOT
 from support.steps import backed_up, damaged, planned
@@ -86,8 +86,12 @@ def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loaded:
 
 
 @pytest.fixture
-def reviewing(second: Loaded, test_database: TestDatabase, simulator: Running) -> Iterator[Installation]:
-    with installation(test_database, simulator=simulator, operations=second.operations) as running:
+def reviewing(second: Loaded, simulator: Running) -> Iterator[Installation]:
+    """In a database of its own: another installation's worker would take messages that it cannot read."""
+    with (
+        fresh_database(DATA_DIR) as database,
+        installation(database, simulator=simulator, operations=second.operations) as running,
+    ):
         yield running
 
 
