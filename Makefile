@@ -5,7 +5,7 @@ JOBS ?= auto
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: help demo test check format dev schema docs schema-current schema-check conformance test-pgsql faults \
-	bench-runs bench-limits lock clean
+	bench-runs bench-limits bench-graph lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
 
 bench-limits: .venv/.dev  ## What it costs to refuse a hostile query
 	@$(BIN)/python benchmarks/hostile.py
+
+bench-graph: .venv/.dev  ## What backups and restores cost against a simulated Microsoft Graph (minutes)
+	@$(BIN)/python benchmarks/graph.py
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

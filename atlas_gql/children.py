@@ -43,6 +43,15 @@ class Child:
         )
         raise ConfigurationError(f"`atlas {self.name}` ended with exit code {code}.\n{tail}".rstrip())
 
+    def end(self) -> None:
+        """End the process, and wait until it has ended."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
 
 class Children:
     """The processes of one parent."""
@@ -55,10 +64,17 @@ class Children:
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Child:
         """Start `atlas <name> <arguments>`; with `quiet` its output goes to a file in the folder."""
+        return self._start(name, "-m", "atlas_gql.cli", name, *arguments, env=env)
+
+    def script(self, path: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Child:
+        """Start a Python file in the same way; it calls `follow_parent` first of all."""
+        return self._start(path.stem, str(path), *arguments, env=env)
+
+    def _start(self, name: str, *python: str, env: Mapping[str, str] | None) -> Child:
         log = self._folder / f"{name}-{len(self.all) + 1}.log" if self._quiet else None
         with (log or Path(os.devnull)).open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 # our own interpreter, our own command
-                [sys.executable, "-m", "atlas_gql.cli", name, *arguments],
+                [sys.executable, *python],
                 env={**os.environ, **(env or {}), LIFELINE: str(self._reading)},
                 pass_fds=[self._reading],
                 stdin=subprocess.DEVNULL,
@@ -88,11 +104,7 @@ class Children:
         for child in reversed(self.all):
             child.process.terminate()
         for child in reversed(self.all):
-            try:
-                child.process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+            child.end()
 
 
 @contextmanager

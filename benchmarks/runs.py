@@ -7,10 +7,7 @@ own user and system time; the database's is not in it.
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +21,7 @@ from sqlalchemy import insert
 
 from atlas_gql.access import tokens
 from atlas_gql.access.actors import Actor
+from atlas_gql.children import children
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import memberships, tenants, users, workspaces
@@ -31,40 +29,21 @@ from atlas_gql.ops.engine import Engine
 from atlas_gql.ops.queue import Queue
 from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.testing.postgres import fresh_database
+from processes import cpu_of
 from runs_worker import ITEMS, OPERATIONS, Nothing, bare_huey
 
 BARE, EMPTY, WITH_ITEMS, LATENCIES, STARTS = 1000, 300, 20, 60, 500
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 @contextmanager
 def worker(kind: str, url: str, key: str) -> Iterator[int]:
     """The pid of a worker that is ready."""
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("runs_worker.py")), kind, url, key],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        if process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"the {kind} worker did not start")
+    with children(quiet=True) as (family, folder):
+        ready = folder / "ready"
+        child = family.script(Path(__file__).with_name("runs_worker.py"), kind, url, key, str(ready))
+        family.url_of(child, ready)
         time.sleep(0.5)
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.stdout.close()
+        yield child.process.pid
 
 
 def wait_for(admin_url: str, query: str) -> None:

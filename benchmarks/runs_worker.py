@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -14,6 +15,7 @@ from huey.consumer import Consumer
 
 from atlas_gql import logs
 from atlas_gql.app import until_signalled
+from atlas_gql.children import follow_parent, write_url
 from atlas_gql.db.database import ENGINE
 from atlas_gql.ops import items
 from atlas_gql.ops.items import Item
@@ -74,7 +76,8 @@ def bare_huey(url: str) -> tuple[PostgresHuey, Any]:
 
 
 def main() -> None:
-    kind, url, key = sys.argv[1:4]
+    follow_parent()
+    kind, url, key, ready = sys.argv[1:5]
     logs.configure(format_="json", level="info")  # as in production, lines and all
     if kind == "bare":
         huey, _ = bare_huey(url)
@@ -84,13 +87,13 @@ def main() -> None:
                 """The parent ends this process."""
 
         Quiet(huey, workers=4, periodic=False).start()
-        print("ready", flush=True)
+        write_url(Path(ready), "ready")
         threading.Event().wait()
 
     async def run() -> None:
         settings = Settings(tenant_runs=64)
         async with running_worker(settings, url, Sealer.from_text(key), OPERATIONS):
-            print("ready", flush=True)
+            write_url(Path(ready), "ready")
             await until_signalled()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -28,6 +28,10 @@ def simulator(
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Demo tenants with policies of every kind.")] = False,
+    policies: Annotated[
+        int | None,
+        typer.Option(min=1, help="One demo tenant with so many policies instead.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another number, other demo tenants and choices.")] = 0,
     latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds that every answer takes.")] = 0,
     faults: Annotated[
@@ -61,6 +65,7 @@ def simulator(
             port=port,
             load=load,
             full=full,
+            policies=policies,
             seed=seed,
             latency_ms=latency_ms,
             faults=faults,

@@ -1,5 +1,6 @@
 """Microsoft Graph: the client, the contracts of policy kinds, tokens, and the safe assignment write."""
 
+from atlas_gql.graph.answers import APPROVAL_REQUEST
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.clouds import CHINA, CLOUDS, GLOBAL, US_GOVERNMENT, US_GOVERNMENT_DOD, Cloud
 from atlas_gql.graph.contract import Family, PolicyContract, ReadStrategy, WriteStrategy
@@ -35,10 +36,12 @@ from atlas_gql.graph.write import (
     ReadBack,
     WriteOutcome,
     Written,
+    check_assignments,
     write_assignments,
 )
 
 __all__ = [
+    "APPROVAL_REQUEST",
     "CHINA",
     "CLOUDS",
     "CONTRACTS",
@@ -74,6 +77,7 @@ __all__ = [
     "WriteOutcome",
     "WriteStrategy",
     "Written",
+    "check_assignments",
     "claims",
     "contract_of",
     "fingerprint",

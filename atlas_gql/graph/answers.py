@@ -68,6 +68,8 @@ _FILED = (
     "filed with the reason given. Have it approved in the Intune admin center, or exclude the application "
     "there, and try again."
 )
+APPROVAL_REQUEST = "approval_request."
+"""How the `detail` of an APPROVAL_REQUIRED begins when a request was filed; its code follows."""
 _APPROVAL_CODE = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -148,14 +150,14 @@ def refusal(
         message = f"{message} Permission: {permission}."
     filed = _filed(headers)
     if reason is ReasonCode.APPROVAL_REQUIRED and filed is not None:
-        message, detail = _FILED, f"approval_request {filed}".strip()
+        message, detail = _FILED, f"{APPROVAL_REQUEST}{filed}"
     return GraphError(
         message,
         reason=reason,
         detail=detail,
         status=status,
         retry_after=retry_after(headers, now=now),
-        may_have_happened=writing and _uncertain(status),
+        may_have_happened=writing and reason is not ReasonCode.APPROVAL_REQUIRED and _uncertain(status),
         request_id=request_id,
     )
 
@@ -195,10 +197,10 @@ def _uncertain(status: int) -> bool:
 
 
 def _reason(status: int, headers: Mapping[str, str], code: str, text: str, *, writing: bool) -> ReasonCode:
-    # Only writes are held for approval; 412 says that the request for it was filed.
+    # Only writes are held for approval; 412 says that the request for it was filed, 409 that one is open.
     # https://learn.microsoft.com/intune/fundamentals/role-based-access-control/multi-admin-approval-graph-api
     said = f"{code} {text}".lower()
-    if writing and status in (400, 403, 412) and (_filed(headers) is not None or "approval" in said):
+    if writing and status in (400, 403, 409, 412) and (_filed(headers) is not None or "approval" in said):
         return ReasonCode.APPROVAL_REQUIRED
     if status in (400, 403) and ("license" in said or "licence" in said):
         return ReasonCode.NOT_LICENSED
@@ -224,7 +226,7 @@ def _is_unlicensed(status: int, code: str, body: Any) -> bool:
 
 
 def _filed(headers: Mapping[str, str]) -> str | None:
-    """The number of the request for approval that Microsoft filed; empty for one that is no number."""
+    """The code of the request for approval that Microsoft filed; empty for one that is no code."""
     code = next((str(v) for name, v in headers.items() if name.lower() == "x-msft-approval-code"), None)
     return code if code is None or _APPROVAL_CODE.fullmatch(code) else ""
 

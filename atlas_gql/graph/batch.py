@@ -8,9 +8,9 @@ Source: https://learn.microsoft.com/graph/json-batching (read 2026-11-23).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from atlas_gql.errors import GraphError
@@ -58,20 +58,27 @@ async def _read_some(transport: Transport, batch: Batch, urls: Sequence[str]) ->
     done: dict[int, Part] = {}
     waiting = list(range(len(urls)))
     patience, waited = transport.patience, 0.0
-    for tried in count(1):
+    stubborn: Counter[int] = Counter()
+    slow_down: dict[int, GraphError] = {}
+    tried = 0
+    while True:
         done |= await _ask(transport, batch, urls, waiting)
+        failing = {index: part for index in waiting if isinstance(part := done[index], GraphError)}
+        slow_down |= {i: part for i, part in failing.items() if part.reason_code is ReasonCode.THROTTLED}
+        stubborn.update(index for index, part in failing.items() if not patience.passes(part))
         failing = {
-            index: part
-            for index in waiting
-            if isinstance(part := done[index], GraphError) and patience.worth_repeating(part, tried)
+            index: part for index, part in failing.items() if patience.worth_repeating(part, stubborn[index])
         }
+        # Where some went well, Microsoft is not refusing all: no need to wait ever longer.
+        tried = tried + 1 if len(failing) == len(waiting) else 1
         waiting = list(failing)
         delay = max((patience.delay(part, tried) for part in failing.values()), default=0.0)
         if not waiting or waited + delay > patience.total:
+            # Patience that ends after a 429 is THROTTLED, whatever failed last.
+            done |= {index: slow_down[index] for index in waiting if index in slow_down}
             return [done[index] for index in range(len(urls))]
         transport.pacer.pause(transport.tenant, batch.family, delay)
         waited += delay
-    raise AssertionError("count() does not end")
 
 
 async def _ask(

@@ -61,10 +61,11 @@ class GraphClient(Protocol):
         assignments: Sequence[Assignment],
         *,
         justification: str | None = None,
+        approval: str | None = None,
     ) -> str | None:
         """Replace all of a policy's assignments; returns the request id.
 
-        For ASSIGN and UPDATE kinds.
+        For ASSIGN and UPDATE kinds. `approval` is the code of the approved request for this very call.
         """
 
     async def add_assignment(

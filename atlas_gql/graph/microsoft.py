@@ -116,10 +116,11 @@ class MicrosoftGraphClient:
         assignments: Sequence[Assignment],
         *,
         justification: str | None = None,
+        approval: str | None = None,
     ) -> str | None:
         _demand(contract, *_REPLACED_BY)
         url = f"{_item(contract, policy_id)}/{_REPLACED_BY[contract.write]}"
-        call = _writing(contract, "POST", url, justification)
+        call = _writing(contract, "POST", url, justification, approval)
         body = {contract.body_key: [assignment.body(contract) for assignment in assignments]}
         if contract.write is WriteStrategy.UPDATE:
             body |= _NO_OTHER_CHANGE
@@ -161,9 +162,13 @@ class MicrosoftGraphClient:
         """Nothing: the HTTP client and its connections belong to the caller."""
 
 
-def _writing(contract: PolicyContract, method: str, url: str, justification: str | None) -> Call:
+def _writing(
+    contract: PolicyContract, method: str, url: str, justification: str | None, approval: str | None = None
+) -> Call:
     headers = {}
-    if justification:
+    if approval:
+        headers["x-msft-approval-code"] = approval
+    elif justification:
         # Microsoft wants base64 of UTF-8, of at most so many characters.
         text = justification[:_JUSTIFICATION_LENGTH].encode()
         headers["x-msft-approval-justification"] = b64encode(text).decode()

@@ -39,13 +39,18 @@ class Patience:
     first: float = 1.0
     longest: float = 30.0
     tries: int = 4
-    """Attempts for what seldom heals by waiting: no connection, no answer, an internal error."""
+    """Failures that seldom heal by waiting (no connection, no answer, an internal error) of one call."""
 
-    def worth_repeating(self, error: GraphError, tried: int) -> bool:
-        """Whether an error may pass by waiting, after `tried` attempts; not whether a repeat is safe."""
-        if error.reason_code is ReasonCode.THROTTLED or error.status in _TRANSIENT_STATUS:
-            return True
-        return error.reason_code in _TRANSIENT_REASON and tried < self.tries
+    def passes(self, error: GraphError) -> bool:
+        """Whether waiting alone heals it: Microsoft said that it is busy."""
+        return error.reason_code is ReasonCode.THROTTLED or error.status in _TRANSIENT_STATUS
+
+    def worth_repeating(self, error: GraphError, stubborn: int) -> bool:
+        """Whether another attempt is worth it; not whether it is safe.
+
+        `stubborn` counts the attempts so far that failed in a way that does not pass by waiting alone.
+        """
+        return self.passes(error) or (error.reason_code in _TRANSIENT_REASON and stubborn < self.tries)
 
     def delay(self, error: GraphError, tried: int) -> float:
         """How long to wait after the `tried`-th attempt: Microsoft's word, else exponential with jitter.

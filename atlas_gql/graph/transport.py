@@ -78,11 +78,13 @@ class Transport:
         """The successful answer, after as many tries as are safe and worth it.
 
         A call that does harm when done twice is only tried again when it surely was not carried out.
-        Raises GraphError; of a write whose effect is unknown with `may_have_happened`.
+        Raises GraphError; of a write whose effect is unknown with `may_have_happened`. Patience that ends
+        after a 429 is THROTTLED, whatever failed last: later the call may get through.
         """
         request_id = str(uuid4())
         token, refused = "", None
-        waited = 0.0
+        waited, stubborn = 0.0, 0
+        slow_down: GraphError | None = None
         for tried in count(1):
             try:
                 async with self.pacer.turn(
@@ -111,10 +113,13 @@ class Transport:
                     self.pacer.pause(self.tenant, call.family, delay)
                 if throttled:
                     error.retry_after = delay
+                    slow_down = error
+                stubborn += not self.patience.passes(error)
                 safe = call.repeatable or not error.may_have_happened
-                patient = waited + delay <= self.patience.total
-                if not (safe and patient and self.patience.worth_repeating(error, tried)):
+                if not (safe and self.patience.worth_repeating(error, stubborn)):
                     raise
+                if waited + delay > self.patience.total:
+                    raise slow_down or error  # noqa: B904  an error of the same call
                 if not everybody:  # a pause is waited for in the next turn
                     await self.clock.sleep(delay)
                     waited += delay

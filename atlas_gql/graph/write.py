@@ -8,11 +8,12 @@ the state it meets is one it may itself have left behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from atlas_gql.errors import GraphError, OperationFailure
+from atlas_gql.graph.answers import APPROVAL_REQUEST
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import PolicyContract, WriteStrategy
 from atlas_gql.graph.model import Assignment, Policy, fingerprint
@@ -59,8 +60,20 @@ class ReadBack:
     waits: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
     """Before each look; the last look decides."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    repeats: int = 4
-    """How often a write is sent again after an unclear answer, each time having been looked for in vain."""
+    repeats: int = 8
+    """How often a write is sent again after an unclear answer, each time having been looked for in vain.
+    Microsoft's 429 is one: it may have been carried out all the same."""
+
+
+async def check_assignments(
+    client: GraphClient, contract: PolicyContract, policy_id: str, *, planned_from: str
+) -> None:
+    """See that a policy's assignments are still what the plan was made from. Reads of one moment share calls.
+
+    Raises OperationFailure (STALE_PLAN) or GraphError.
+    """
+    if fingerprint(await client.assignments(contract, policy_id)) != planned_from:
+        raise _stale()
 
 
 async def write_assignments(
@@ -73,6 +86,7 @@ async def write_assignments(
     keep: Callable[[Policy, Intent], Awaitable[None]],
     ours: Collection[str] = (),
     justification: str | None = None,
+    approvals: Mapping[str, str] | None = None,
     read_back: ReadBack | None = None,
 ) -> Written:
     """Make `desired` the policy's direct assignments, if they are still what the plan was made from.
@@ -80,16 +94,19 @@ async def write_assignments(
     `planned_from` is the fingerprint that the plan saw; `ours` those of the states that earlier, unfinished
     writes of this item may have left (their `Intent`s). `keep` is called once before anything is written,
     with the policy as it is and the intent; it makes both durable, and raises to stop. On a resumed write it
-    is called again, with the state met then. Inherited assignments are left alone.
+    is called again, with the state met then. Inherited assignments are left alone. `approvals` holds the
+    codes of requests for approval that were filed for this policy, by the fingerprint of what was wanted.
 
     Raises OperationFailure or GraphError. Nothing was written after NOT_FOUND, UNSUPPORTED,
     INVALID_REQUEST, STALE_PLAN, a failed first read, or whatever `keep` raised. After any other reason, and
     after a cancellation, call again with the journalled intents as `ours`. WRITE_UNCERTAIN: whether it took
-    effect is unknown. VERIFICATION_FAILED: it was accepted, and the tenant holds something else.
+    effect is unknown. THROTTLED: Microsoft never took it; later it may. VERIFICATION_FAILED: it was
+    accepted, and the tenant holds something else.
     """
     wanted = tuple(assignment for assignment in desired if assignment.is_direct)
     goal = fingerprint(wanted)
-    work = _Write(client, contract, policy_id, justification, read_back or ReadBack())
+    approval = (approvals or {}).get(goal)
+    work = _Write(client, contract, policy_id, justification, approval, read_back or ReadBack())
     async with client.writing():
         before = await client.policy(contract, policy_id)
         if before.error:
@@ -98,11 +115,7 @@ async def write_assignments(
         if current == goal:
             return Written(outcome=WriteOutcome.UNCHANGED, before=before, after=before)
         if current != planned_from and current not in ours:
-            raise OperationFailure(
-                "The policy's assignments changed after the plan was made; nothing was written. "
-                "Make a new plan.",
-                reason=ReasonCode.STALE_PLAN,
-            )
+            raise _stale()
         demand_writable(contract, before.assignments, wanted)
         intent = Intent(
             before_fingerprint=current,
@@ -128,12 +141,14 @@ class _Write:
         contract: PolicyContract,
         policy_id: str,
         justification: str | None,
+        approval: str | None,
         read_back: ReadBack,
     ) -> None:
         self._client = client
         self._contract = contract
         self._policy_id = policy_id
         self._justification = justification
+        self._approval = approval
         self._read_back = read_back
         self._items = contract.write is WriteStrategy.ITEMS
         self._unclear: GraphError | None = None
@@ -155,36 +170,46 @@ class _Write:
         def reached(seen: Held) -> bool:
             return fingerprint(seen) == goal
 
-        seen = await self._look(reached, hurried=self._unclear is not None)
+        seen = await self._look(reached, after=self._unclear)
         for _ in range(self._read_back.repeats):
             if not self._unclear or seen is None or fingerprint(seen) != fingerprint(before.assignments):
                 break
             # Not there, and nobody else was: the same set may be sent again.
             async with self._client.writing():
                 self._unclear = await self._sent(self._assign(wanted))
-            seen = await self._look(reached, hurried=self._unclear is not None)
+            seen = await self._look(reached, after=self._unclear)
         return _verified(seen, goal, self._unclear)
 
     async def _delete_surplus(self, before: Policy, wanted: Held, goal: str) -> tuple[Assignment, ...]:
         """See that all additions are there, and only then delete."""
         needed = keys(wanted)
-        seen = await self._look(lambda seen: needed <= keys(seen))
-        if seen is None or not needed <= keys(seen):
-            return _verified(seen, goal, None)
         # What somebody else added meanwhile is not ours to delete; what we added twice is.
         known = {assignment.raw["id"] for assignment in before.assignments if assignment.is_direct}
-        deletes = [
-            assignment
-            for assignment in steps_between(seen, wanted).deletes
-            if assignment.raw.get("id") in known or key(assignment) in needed
-        ]
-        if not deletes:
-            return _verified(seen, goal, None)
+        seen = await self._look(lambda seen: needed <= keys(seen))
         unclear = None
+        for _ in range(1 + self._read_back.repeats):
+            if seen is None or not needed <= keys(seen):
+                break
+            deletes = [
+                assignment
+                for assignment in steps_between(seen, wanted).deletes
+                if assignment.raw.get("id") in known or key(assignment) in needed
+            ]
+            if not deletes:
+                break
+            unclear = await self._delete_all(deletes)
+            seen = await self._look(lambda seen: fingerprint(seen) == goal, after=unclear)
+            if not unclear:
+                break
+        return _verified(seen, goal, unclear)
+
+    async def _delete_all(self, deletes: Held) -> GraphError | None:
+        """Delete them in their order, up to one that may still be there: an exclusion outlives it."""
         async with self._client.writing():
             for assignment in deletes:
-                unclear = await self._sent(self._delete(assignment)) or unclear
-        return _verified(await self._look(lambda seen: fingerprint(seen) == goal), goal, unclear)
+                if unclear := await self._sent(self._delete(assignment)):
+                    return unclear
+        return None
 
     async def _add(self, assignment: Assignment) -> None:
         """Add one; after an unclear answer it is looked for before it is sent again."""
@@ -194,17 +219,30 @@ class _Write:
             if unclear is None:
                 return
             # Among the writers nobody waits for company.
-            seen = await self._look(lambda seen: key(assignment) in keys(seen), alone=True)
+            seen = await self._look(lambda seen: key(assignment) in keys(seen), alone=True, after=unclear)
             if seen is None:
                 break
             if key(assignment) in keys(seen):
                 return
-        raise _uncertain(unclear)
+        raise _unsettled(unclear)
 
     async def _assign(self, wanted: Sequence[Assignment]) -> str | None:
-        return await self._client.assign(
-            self._contract, self._policy_id, wanted, justification=self._justification
-        )
+        approval, self._approval = self._approval, None
+        try:
+            return await self._client.assign(
+                self._contract,
+                self._policy_id,
+                wanted,
+                justification=self._justification,
+                approval=approval,
+            )
+        except GraphError as error:
+            filed = (error.detail or "").startswith(APPROVAL_REQUEST)
+            if not approval or error.reason_code is not ReasonCode.APPROVAL_REQUIRED or filed:
+                self._approval = approval
+                raise
+        # That request was used, refused or has expired: another one is filed.
+        return await self._assign(wanted)
 
     async def _post(self, assignment: Assignment) -> str | None:
         return await self._client.add_assignment(
@@ -233,14 +271,16 @@ class _Write:
         return None
 
     async def _look(
-        self, found: Callable[[Held], bool], *, alone: bool = False, hurried: bool = False
+        self, found: Callable[[Held], bool], *, alone: bool = False, after: GraphError | None = None
     ) -> tuple[Assignment, ...] | None:
         """The assignments when `found` is true of them, else as last seen; None when the last look failed.
 
         Raises GraphError (THROTTLED): whoever resumes later begins by reading.
         """
         seen = None
-        # After an unclear answer the write may well not have happened: not worth the whole patience.
+        # After an unclear answer the write may well not have happened: not worth the whole patience, but
+        # for what doubles when it is sent again; and that Microsoft most likely refused when it said so.
+        hurried = after and (not self._items or after.reason_code is ReasonCode.THROTTLED)
         for wait in self._read_back.waits[:3] if hurried else self._read_back.waits:
             await self._read_back.sleep(wait)
             try:
@@ -270,12 +310,26 @@ def _verified(
     if fingerprint(seen) == goal:
         return seen
     if unclear:
-        raise _uncertain(unclear)
+        raise _unsettled(unclear)
     raise OperationFailure(
         "Microsoft accepted the write, but the policy does not hold what was written. Somebody may have "
         "changed it at the same time: look at it in the Intune admin center, and make a new plan.",
         reason=ReasonCode.VERIFICATION_FAILED,
     )
+
+
+def _stale() -> OperationFailure:
+    return OperationFailure(
+        "The policy's assignments changed after the plan was made; nothing was written. Make a new plan.",
+        reason=ReasonCode.STALE_PLAN,
+    )
+
+
+def _unsettled(cause: GraphError | None) -> OperationFailure:
+    """What to say of a write that was not seen to take effect: one that is only throttled can wait."""
+    if cause and cause.reason_code is ReasonCode.THROTTLED:
+        return cause
+    return _uncertain(cause)
 
 
 def _uncertain(cause: GraphError | None) -> OperationFailure:

@@ -18,8 +18,16 @@ from sqlalchemy import bindparam, select
 from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.tables import backup_sets
 from atlas_gql.errors import OperationFailure
-from atlas_gql.graph import GraphClient, Intent, Policy, contract_of, write_assignments
-from atlas_gql.ops import backups, items
+from atlas_gql.graph import (
+    GraphClient,
+    Intent,
+    Policy,
+    WriteOutcome,
+    check_assignments,
+    contract_of,
+    write_assignments,
+)
+from atlas_gql.ops import approvals, backups, items
 from atlas_gql.ops.control import RunCancelled
 from atlas_gql.ops.crash import AFTER_INTENT, AFTER_RESULT, crash_here
 from atlas_gql.ops.failures import classify
@@ -28,7 +36,7 @@ from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.restores import RunRestores
 from atlas_gql.ops.retries import Left
-from atlas_gql.plugins.api import CapturedPolicy, PlannedWrite
+from atlas_gql.plugins.api import CapturedPolicy, PlannedWrite, policy_key
 from atlas_gql.reasons import ReasonCode
 
 _BEFORE = select(backup_sets.c.id).where(
@@ -74,25 +82,47 @@ class RestoreWriter(RunRestores):
             return
         graph = await self._graph()
         ours = resumed.ours(write.key)
-        contract = contract_of(write.policy_type)
         try:
             written = await write_assignments(
                 WritingGraph(graph, claim),
-                contract,
+                contract_of(write.policy_type),
                 write.target_id,
                 planned_from=write.base_hash,
                 desired=write.desired,
                 ours=ours,
                 keep=lambda before, intent: self._keep(write, resumed, graph, before, intent, ours),
                 justification=justification,
+                approvals=resumed.approvals(policy_key(write.policy_type, write.target_id)),
             )
         except OperationFailure as exc:
             release_if_throttled(exc)
             await self._record(_failed(write, exc, claim.type))
         else:
-            await self._record(
-                Item(key=write.key, label=write.label, state=items.SUCCEEDED, result=written.outcome.value)
-            )
+            await self._record(_done(write, written.outcome))
+
+    async def confirm(self, writes: Sequence[PlannedWrite]) -> None:
+        items.stop_if_cancelled(self._claim)
+        resumed = await self._look_once()
+        graph = await self._graph()
+        asked = [write for write in writes if write.key not in resumed.final]
+        problems = await asyncio.gather(*(self._problem(graph, write) for write in asked))
+        known = [
+            _failed(write, problem, self._claim.type) if problem else _done(write, WriteOutcome.UNCHANGED)
+            for write, problem in zip(asked, problems, strict=True)
+            if not (problem and problem.reason_code is ReasonCode.THROTTLED)
+        ]
+        await self._record(*known)
+        for problem in filter(None, problems):
+            release_if_throttled(problem)
+
+    async def _problem(self, graph: GraphClient, write: PlannedWrite) -> OperationFailure | None:
+        """Why a policy is not as wanted any more, or may not be; None when it is."""
+        try:
+            contract = contract_of(write.policy_type)
+            await check_assignments(graph, contract, write.target_id, planned_from=write.base_hash)
+        except OperationFailure as exc:
+            return exc
+        return None
 
     async def _keep(
         self,
@@ -111,7 +141,12 @@ class RestoreWriter(RunRestores):
             key=write.key,
             label=write.label,
             state=items.INTENT,
-            data={"before": intent.before_fingerprint, "ours": left},
+            data={
+                "before": intent.before_fingerprint,
+                "desired": intent.desired_fingerprint,
+                "ours": left,
+                "policy": policy_key(write.policy_type, write.target_id),
+            },
         )
 
         async def keep(tx: Transaction) -> None:
@@ -133,9 +168,9 @@ class RestoreWriter(RunRestores):
         crash_here(AFTER_INTENT)
         items.stop_if_cancelled(claim)
 
-    async def _record(self, item: Item) -> None:
+    async def _record(self, *final: Item) -> None:
         async with self._step:
-            await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, [item]))
+            await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, final))
         crash_here(AFTER_RESULT)
 
     async def _look_once(self) -> _Resumed:
@@ -153,6 +188,7 @@ class RestoreWriter(RunRestores):
                     intents=await items.open_intents(self._database, run_id),
                     left=self._left,
                     before_set=before.id,
+                    filed=await approvals.filed(self._database, self._claim.tenant_id),
                     plan=await self.plan_groups(),
                 )
             return self._resumed
@@ -168,12 +204,14 @@ class _Resumed:
         intents: Mapping[str, Any],
         left: Left,
         before_set: UUID,
+        filed: Mapping[str, Mapping[str, str]],
         plan: frozenset[str],
     ) -> None:
         self._left = left
         self.final = final
         self.before_set = before_set
         self._intents = intents
+        self._filed = filed
         self._plan_groups = plan
         self._facts = asyncio.Lock()
         self._groups: dict[str, Mapping[str, Any]] | None = None
@@ -182,6 +220,10 @@ class _Resumed:
     def ours(self, key: str) -> list[str]:
         """The fingerprints that an earlier write of this item may have left behind."""
         return [*(self._intents.get(key) or {}).get("ours", ()), *self._left.ours.get(key, ())]
+
+    def approvals(self, policy: str) -> Mapping[str, str]:
+        """The codes of requests for approval of changes to a policy, by the fingerprint of the change."""
+        return self._filed.get(policy, {})
 
     async def capture(self, graph: GraphClient, policy: Policy) -> CapturedPolicy:
         """The policy as a backup keeps it, with the names of what it refers to."""
@@ -229,6 +271,10 @@ def _blocked(write: PlannedWrite, operation: str) -> Item:
         operation,
     )
     return Item(key=write.key, label=write.label, state=items.SKIPPED, result="skipped", failure=failure)
+
+
+def _done(write: PlannedWrite, outcome: WriteOutcome) -> Item:
+    return Item(key=write.key, label=write.label, state=items.SUCCEEDED, result=outcome.value)
 
 
 def _failed(write: PlannedWrite, error: OperationFailure, operation: str) -> Item:

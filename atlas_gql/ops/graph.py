@@ -42,17 +42,25 @@ async def _patiently(items: AsyncIterator[T]) -> AsyncIterator[T]:
         raise
 
 
+def _whole(policy: Policy) -> Policy:
+    """The policy, unless its assignments are unknown for want of patience alone. Raises RunReleased."""
+    if policy.error:
+        release_if_throttled(policy.error)
+    return policy
+
+
 class PatientGraph:
     """What a run may read, with the client's errors; a long pause gives the run back to the queue."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
-    def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:
-        return _patiently(self._client.policies(contract))
+    async def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:
+        async for policy in _patiently(self._client.policies(contract)):
+            yield _whole(policy)
 
     async def policy(self, contract: PolicyContract, policy_id: str) -> Policy:
-        return await _patient(self._client.policy(contract, policy_id))
+        return _whole(await _patient(self._client.policy(contract, policy_id)))
 
     async def assignments(self, contract: PolicyContract, policy_id: str) -> tuple[Assignment, ...]:
         return await _patient(self._client.assignments(contract, policy_id))
@@ -120,9 +128,12 @@ class WritingGraph(PatientGraph):
         assignments: Sequence[Assignment],
         *,
         justification: str | None = None,
+        approval: str | None = None,
     ) -> str | None:
         return await self._send(
-            lambda: self._client.assign(contract, policy_id, assignments, justification=justification)
+            lambda: self._client.assign(
+                contract, policy_id, assignments, justification=justification, approval=approval
+            )
         )
 
     async def add_assignment(

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, cast, func, select, text, update
+from sqlalchemy import Uuid, bindparam, case, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ENGINE, Database, ScopedDatabase, Transaction
@@ -65,6 +65,45 @@ _OF_BACKUP = (
     restore_items.c.action != "not_in_backup",
 )
 _ITEMS = select(restore_items).where(*_OF_BACKUP).order_by(restore_items.c.position)
+_columns = restore_items.c
+# Of a large plan a restore needs little: the sets of those policies that it writes.
+_PLAN = (
+    select(
+        _columns.id,
+        _columns.policy_type,
+        _columns.action,
+        _columns.target_id,
+        _columns.target_name,
+        _columns.source_name,
+        _columns.base_hash,
+        _columns.blocked_reason,
+        _columns.blocked_message,
+        case((_columns.action == "write", _columns.desired)).label("desired"),
+    )
+    .where(*_OF_BACKUP)
+    .order_by(_columns.position)
+)
+_SHOWN = (
+    select(
+        _columns.policy_type,
+        _columns.target_id,
+        _columns.action,
+        _columns.base_hash,
+        _columns.desired,
+        _columns.changes,
+        _columns.warnings,
+        _columns.blocked_reason,
+    )
+    .where(*_OF_BACKUP)
+    .order_by(_columns.position)
+)
+_GROUPS = text(
+    """
+    SELECT DISTINCT assignment->'target'->>'groupId' AS id
+    FROM restore_items AS item, jsonb_array_elements(item.base) AS assignment
+    WHERE item.restore_run_id = :restore_run_id AND item.action = 'write'
+    """
+)
 _WARNINGS = select(restore_items.c.action, restore_items.c.warnings).where(*_OF_BACKUP)
 _EXECUTED = (
     select(runs.c.id)
@@ -234,7 +273,7 @@ class RunRestores:
     ) -> None:
         async def close(tx: Transaction) -> None:
             await items.hold(tx, self._claim)
-            rows = await tx.fetch(_ITEMS, restore_run_id=self._id)
+            rows = await tx.fetch(_SHOWN, restore_run_id=self._id)
             if any(row.action == "pending" for row in rows):
                 raise OperationFailure("The plan is not complete.", reason=ReasonCode.UNKNOWN_ERROR)
             closed = await tx.execute(
@@ -257,19 +296,13 @@ class RunRestores:
         await self._database.scope(ENGINE).step(close)
 
     async def plan(self) -> list[PlannedWrite]:
-        rows = await self._database.scope(ENGINE).fetch(_ITEMS, restore_run_id=self._id)
+        rows = await self._database.scope(ENGINE).fetch(_PLAN, restore_run_id=self._id)
         return [_write(row) for row in rows]
 
     async def plan_groups(self) -> frozenset[str]:
         """The ids of the groups that the policies to be written were assigned to when they were planned."""
-        rows = await self._database.scope(ENGINE).fetch(_ITEMS, restore_run_id=self._id)
-        return frozenset(
-            target["groupId"]
-            for row in rows
-            if row.action == "write"
-            for target in (assignment.get("target") or {} for assignment in row.base or ())
-            if target.get("groupId")
-        )
+        rows = await self._database.scope(ENGINE).fetch(_GROUPS, restore_run_id=self._id)
+        return frozenset(row.id for row in rows if row.id)
 
 
 def _source(row: Any, position: int, left_behind: Sequence[str] | None = None) -> SourceItem:

@@ -317,6 +317,7 @@ class PlannedWrite:
     label: str
     base_hash: str
     desired: tuple[Assignment, ...]
+    """What a policy that is to be written is assigned to then; empty for the others."""
     blocked_reason: str | None = None
     blocked_message: str | None = None
 
@@ -378,6 +379,13 @@ class Restores(Protocol):
         """Carry out one policy of the plan through the safe assignment write, and count it as an item.
 
         Nothing is written when the policy is as wanted already, or is no longer as the plan saw it.
+        """
+        ...
+
+    async def confirm(self, writes: Sequence[PlannedWrite]) -> None:
+        """See that policies for which the plan had nothing to write are still so; count each as an item.
+
+        Twenty of one kind share a call.
         """
         ...
 

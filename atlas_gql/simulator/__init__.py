@@ -11,6 +11,7 @@ from atlas_gql.simulator.demo import DEMO_SECOND_TENANT, DEMO_TENANT, DemoTenant
 from atlas_gql.simulator.errors import LoadError
 from atlas_gql.simulator.faults import Fault, FaultError, parse_faults
 from atlas_gql.simulator.habits import HabitError, Habits, Throttling, parse_habits
+from atlas_gql.simulator.large import large_state
 from atlas_gql.simulator.load import load_state
 from atlas_gql.simulator.server import Running, running, serve
 from atlas_gql.simulator.state import (
@@ -46,6 +47,7 @@ __all__ = [
     "create_app",
     "demo_state",
     "full_state",
+    "large_state",
     "load_state",
     "parse_conditions",
     "parse_faults",

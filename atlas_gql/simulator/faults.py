@@ -60,7 +60,7 @@ class Fault:
     message: str | None = None
     latencyMs: int = 0  # noqa: N815
     reset: bool = False
-    """The connection drops; nothing has happened."""
+    """The connection drops; nothing has happened. Hits no part of a batch, which has no connection."""
     lostResponse: bool = False  # noqa: N815
     """The call takes effect, then the connection drops - or, with a status, that is answered.
 
@@ -159,6 +159,7 @@ class Faults:
                 not fault.for_login
                 and not (reads and fault.lostResponse)
                 and not (fault.missing and not is_part)
+                and not (fault.reset and is_part)
                 and (fault.query is None or re.search(fault.query, query) is not None)
                 and (fault.family is None or fault.family == family)
             )

@@ -23,6 +23,7 @@ from atlas_gql.simulator.errors import LoadError
 from atlas_gql.simulator.faults import Fault, FaultError
 from atlas_gql.simulator.habits import Habits
 from atlas_gql.simulator.journal import Journal
+from atlas_gql.simulator.large import large_state
 from atlas_gql.simulator.load import load_state, read_json
 from atlas_gql.simulator.state import State
 from atlas_gql.simulator.tokens import LIFETIME
@@ -86,6 +87,7 @@ def serve(
     port: int = 0,
     load: str | Path | None = None,
     full: bool = False,
+    policies: int | None = None,
     seed: int = 0,
     latency_ms: int = 0,
     faults: str | Path | None = None,
@@ -94,10 +96,10 @@ def serve(
     """Serve until SIGINT or SIGTERM; `ready` is told the URL once calls are answered.
 
     `load` is a directory of tenants, else the demo tenants are served, with policies of every kind when
-    `full`; `faults` is a JSON file with rules and habits. Raises LoadError for either, OSError when the
-    address cannot be had.
+    `full`; or the first of them alone, with so many `policies`. `faults` is a JSON file with rules and
+    habits. Raises LoadError for either, OSError when the address cannot be had.
     """
-    state = _state(load, full, seed)
+    state = _state(load, full, policies, seed)
     rules, habits = ((), Habits()) if faults is None else _read_conditions(Path(faults))
     app = create_app(state, faults=rules, habits=habits, latency_ms=latency_ms, seed=seed)
     with _listener(host, port) as listener:
@@ -181,9 +183,11 @@ def _url(listener: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def _state(load: str | Path | None, full: bool, seed: int) -> State:
+def _state(load: str | Path | None, full: bool, policies: int | None, seed: int) -> State:
     if load is not None:
         return load_state(load)
+    if policies is not None:
+        return large_state(policies)
     return full_state(seed=seed) if full else demo_state(seed=seed)
 
 

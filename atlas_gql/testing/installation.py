@@ -270,11 +270,11 @@ class Place:
             time.sleep(0.02)
         raise AssertionError(f"the run did not end within {within} seconds: {run}")
 
-    def run(self, mutation: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Start an operation and wait for its end."""
+    def run(self, mutation: str, given: Mapping[str, Any], *, within: float = 30) -> dict[str, Any]:
+        """Start an operation and wait for its end, so many seconds at most."""
         started = self.start(mutation, given)
         assert started["__typename"] == "StartRunPayload", started
-        return self.wait(started["run"]["id"])
+        return self.wait(started["run"]["id"], within=within)
 
 
 async def _token(tx: Transaction, user: UUID, *, plane: str = "workspace", days: float = 1) -> str:
@@ -291,16 +291,17 @@ def installation(
     policy_types: Iterable[PolicyContract] | None = None,
     simulator: Running | None = None,
     worker: bool = True,
+    secret_key: str | None = None,
     **settings: Any,
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
-    `operations` and the added `policy_types` are those of the installed plugins unless given; `settings`
-    override the defaults.
+    `operations` and the added `policy_types` are those of the installed plugins unless given; `secret_key` is
+    that of workers of your own, where there are such; `settings` override the defaults.
     """
     installed = load_plugins(discover())
     operations = installed.operations if operations is None else operations
-    sealer = Sealer.from_text(generate_key())
+    sealer = Sealer.from_text(secret_key or generate_key())
     with ExitStack() as stack:
         before = offer(installed.policy_types if policy_types is None else policy_types)
         stack.callback(offer, before)

@@ -87,6 +87,13 @@ def test_the_simulator_tells_its_url_and_ends_when_asked(simulator, tmp_path, nu
     assert list(tmp_path.iterdir()) == [url_file]
 
 
+def test_the_simulator_plays_a_tenant_of_any_size(simulator):
+    url = simulator("--policies", "17").stdout.readline().strip()
+    (files,) = httpx.get(f"{url}/_simulator/export").json().values()
+    policies = [thing for file in files.values() for thing in file["value"] if "assignments" in thing]
+    assert [len(policy["assignments"]) for policy in policies] == [5] * 17
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -182,7 +182,7 @@ class Tenant:
             raise problem
         return f"request-{len(self.writes)}"
 
-    async def assign(self, contract, policy_id, assignments, *, justification=None):
+    async def assign(self, contract, policy_id, assignments, *, justification=None, approval=None):
         inherited = [a for a in self.stored if not a.is_direct]
         return self.write("assign", inherited + [self.store(a) for a in assignments])
 

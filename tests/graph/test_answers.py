@@ -78,6 +78,7 @@ def test_each_refusal_has_its_reason_and_none_of_microsofts_words(status, body, 
         pytest.param(
             400, plain("BadRequest", "Header 'x-msft-approval-justification' is required"), {}, id="header"
         ),
+        pytest.param(409, nested("Conflict", "An active Approval Request already exists."), {}, id="open"),
         pytest.param(412, plain("BadRequest", ""), {"X-Msft-Approval-Code": "c"}, id="request-filed"),
     ],
 )
@@ -90,8 +91,8 @@ def test_a_change_held_for_approval_is_told_apart_and_did_not_happen(status, bod
 @pytest.mark.parametrize(
     ("code", "detail"),
     [
-        pytest.param("0a1b-77", "approval_request 0a1b-77", id="number"),
-        pytest.param("<script>\n" + "x" * 999, "approval_request", id="garbage"),
+        pytest.param("0a1b-77", "approval_request.0a1b-77", id="number"),
+        pytest.param("<script>\n" + "x" * 999, "approval_request.", id="garbage"),
         pytest.param(None, None, id="nothing-filed"),
     ],
 )

@@ -87,6 +87,19 @@ def test_only_throttled_and_failing_parts_are_asked_again_after_the_longest_wait
     assert (handler.asked, time.slept) == ({"/a": 2, "/b": 2, "/c": 2, "/d": 1}, [9])
 
 
+def test_patience_that_ends_after_a_429_is_throttled_whatever_failed_last(graph):
+    handler = Batches(lambda url, n: bad(429) if n == 1 else bad(503))
+    assert [outcome(part) for part in read(graph, handler, ["/a"])] == [R.THROTTLED]
+
+
+def test_waits_grow_only_while_nothing_goes_well(graph, time):
+    """Ten parts, one of which goes well each time: a second or less between, not ever longer."""
+    urls = [f"/{n}" for n in range(10)]
+    handler = Batches(lambda url, n: good(url) if n > int(url[1:]) else bad(429))
+    assert [outcome(part) for part in read(graph, handler, urls)] == urls
+    assert max(time.slept) <= 1
+
+
 @pytest.mark.parametrize(
     ("part", "reason"),
     [

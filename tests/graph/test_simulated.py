@@ -371,7 +371,7 @@ def test_a_change_that_needs_approval_says_that_a_request_was_filed(writable):
     with pytest.raises(GraphError) as caught:
         ask(writable, attempt)
     assert caught.value.reason_code is R.APPROVAL_REQUIRED
-    assert caught.value.detail.startswith("approval_request ")
+    assert caught.value.detail.startswith("approval_request.")
     assert held(writable, contract) == before
 
 

@@ -77,6 +77,18 @@ def test_waiting_ends_with_the_patience(graph, script, time):
     assert len(handler.requests) == 3
 
 
+def test_what_seldom_heals_is_counted_apart_from_what_passes_by_waiting(graph, script):
+    """A connection that breaks once is no reason to give up after many a 429."""
+    busy = [failing(429, {"Retry-After": "1"})] * 5
+    handler = script(*busy, httpx.ReadError("x"), failing(503), ok())
+    assert send(graph(handler), READ).status == 200
+
+
+def test_patience_that_ends_after_a_429_is_throttled_whatever_failed_last(graph, script):
+    handler = script(failing(429, {"Retry-After": "7"}), failing(503))
+    assert refused(graph(handler, total=60), READ).reason_code is R.THROTTLED
+
+
 def test_a_retry_after_beyond_the_patience_is_handed_on_and_holds_back_the_family(graph, script, time):
     handler = script(failing(429, {"Retry-After": "600"}))
     g = graph(handler)

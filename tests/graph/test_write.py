@@ -10,6 +10,7 @@ from atlas_gql.graph import (
     Assignment,
     Intent,
     Policy,
+    ReadBack,
     TargetKind,
     WriteOutcome,
     fingerprint,
@@ -169,7 +170,7 @@ def test_a_lost_answer_is_settled_by_reading(fake, contract, takes_effect):
 def test_an_assign_is_sent_again_only_a_few_times(fake):
     tenant = fake.Tenant(ASSIGN, [A], faults=dict.fromkeys(range(1, 99), (False, LOST)))
     assert fake.reason_of(tenant, [B]) is R.WRITE_UNCERTAIN
-    assert tenant.writes == ["assign"] * 5
+    assert tenant.writes == ["assign"] * (1 + ReadBack().repeats)
 
 
 def test_an_item_is_sent_again_only_after_it_was_looked_for_in_vain(fake):
@@ -179,7 +180,35 @@ def test_an_item_is_sent_again_only_after_it_was_looked_for_in_vain(fake):
 
     tenant = fake.Tenant(ITEMS, [A], faults=dict.fromkeys(range(1, 99), (False, LOST)))
     assert fake.reason_of(tenant, [A, B]) is R.WRITE_UNCERTAIN
-    assert tenant.writes == ["add"] * 5
+    assert tenant.writes == ["add"] * (1 + ReadBack().repeats)
+
+
+THROTTLED = GraphError("Slow down.", reason=R.THROTTLED, may_have_happened=True, retry_after=3)
+
+
+@both_kinds
+def test_a_write_that_is_throttled_for_ever_is_handed_on(fake, contract):
+    """It can go on later, by the intents that were kept; it is not uncertain."""
+    tenant = fake.Tenant(contract, [A], faults=dict.fromkeys(range(1, 99), (False, THROTTLED)))
+    assert fake.reason_of(tenant, [B]) is R.THROTTLED
+    assert len(tenant.writes) == 1 + ReadBack().repeats
+
+
+@pytest.mark.parametrize("problem", [LOST, THROTTLED], ids=["lost", "throttled"])
+@pytest.mark.parametrize("takes_effect", [True, False], ids=["took-effect", "did-not"])
+def test_an_item_that_was_perhaps_not_deleted_is_deleted_again(fake, problem, takes_effect):
+    tenant = fake.Tenant(ITEMS, [A, B], faults={1: (takes_effect, problem)})
+    assert fake.write(tenant, [B]).outcome is WriteOutcome.APPLIED
+    assert tenant.writes == ["delete"] * (1 if takes_effect else 2)
+
+
+def test_an_exclusion_stays_while_the_inclusion_may_still_be_there(fake):
+    tenant = fake.Tenant(ITEMS, [A, exclude("group-x"), B], faults={1: (False, LOST)})
+    fake.write(tenant, [B])
+    assert tenant.writes == ["delete"] * 3
+    excluded = [any(a.excluded for a in state) for state in tenant.states]
+    reached = [any(a.group_id == "group-a" for a in state) for state in tenant.states]
+    assert list(zip(reached, excluded, strict=True)) == [(False, True), (False, False)]
 
 
 def test_an_item_that_got_in_twice_is_deleted_once(fake):

@@ -130,6 +130,14 @@ def test_a_reset_call_has_no_effect(graph, fail, sim):
     assert (dropped["status"], dropped["body"]) == (None, body)
 
 
+def test_a_reset_hits_no_part_of_a_batch(graph, fail):
+    """A part has no connection that could drop."""
+    fail({"reset": True, "path": "deviceConfigurations"})
+    body = {"requests": [{"id": "1", "method": "GET", "url": "/deviceManagement/deviceConfigurations"}]}
+    (part,) = graph.post("/beta/$batch", json=body).json()["responses"]
+    assert part["status"] == 200
+
+
 def test_a_lost_response_comes_after_the_effect(graph, fail, sim):
     url, body = assign_nothing(graph)
     fail({"lostResponse": True, "times": 1})

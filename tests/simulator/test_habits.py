@@ -7,12 +7,9 @@ import pytest
 
 from atlas_gql.simulator import (
     DEMO_TENANT,
-    Collection,
     FaultError,
     HabitError,
-    Policy,
-    State,
-    Tenant,
+    large_state,
     parse_conditions,
     parse_habits,
     running,
@@ -127,25 +124,12 @@ def test_a_file_of_conditions_holds_rules_and_habits():
 
 
 def test_twenty_thousand_policies_are_served(take_token):
-    group = {"@odata.type": "#microsoft.graph.groupAssignmentTarget", "groupId": DEMO_TENANT.id}
     paths = ("deviceManagement/configurationPolicies", "deviceManagement/deviceConfigurations")
-    tenant = Tenant(id=DEMO_TENANT.id)
-    for path, name in zip(paths, ("name", "displayName"), strict=True):
-        tenant.policies[path] = Collection(
-            (
-                Policy(
-                    document={"id": f"{i:08}-0000-4000-8000-000000000000", name: f"Policy {i}"},
-                    assignments=tuple({"id": f"{i}_{n}", "target": group} for n in range(5)),
-                )
-                for i in range(10_000)
-            ),
-            name_field=name,
-        )
     with (
-        running(State(tenants={tenant.id: tenant})) as sim,
+        running(large_state(20_000, paths=paths)) as sim,
         httpx.Client(base_url=sim.url, trust_env=False, verify=False) as client,
     ):
-        token = take_token(client, tenant.id).json()["access_token"]
+        token = take_token(client, DEMO_TENANT.id).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         seen = {path: set() for path in paths}
         for path in paths:

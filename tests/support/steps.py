@@ -84,10 +84,10 @@ def damaged(place: Place) -> int:
         portal.close()
 
 
-def planned(place: Place, backup_set: str, **options: Any) -> dict[str, Any]:
+def planned(place: Place, backup_set: str, *, within: float = 30, **options: Any) -> dict[str, Any]:
     """A finished plan."""
     given = {"tenantId": place.tenant_id, "backupSetId": backup_set, **options}
-    run = place.run("planAssignmentRestore", given)
+    run = place.run("planAssignmentRestore", given, within=within)
     assert run["outcome"] == "SUCCEEDED", run
     plan: dict[str, Any] = place.ask(PLAN, id=run["subject"]["id"])["data"]["node"]
     return plan

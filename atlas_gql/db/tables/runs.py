@@ -169,6 +169,13 @@ run_items = Table(
     CheckConstraint("(state = 'intent') = (finished_at IS NULL)", name="finished_when_final"),
     Index(None, "run_id", "id"),
     Index(None, "run_id", "state", "id"),
+    # Requests for approval that a later restore may find approved: few.
+    Index(
+        "ix_run_items_approvals",
+        "tenant_id",
+        "finished_at",
+        postgresql_where=text("reason = 'APPROVAL_REQUIRED'"),
+    ),
 )
 
 idempotency_keys = Table(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from atlas_assignments.suspicion import lost_settings
 from atlas_gql.plugins import (
@@ -23,6 +24,8 @@ from atlas_gql.plugins import (
     ValidationError,
     policy_key,
 )
+
+T = TypeVar("T")
 
 BATCH = 100
 """Policies that are stored together."""
@@ -112,7 +115,7 @@ async def _fetch_kinds(ctx: RunContext, chosen: Sequence[str]) -> None:
     for policy_type in filter(todo.has, chosen or tuple(CONTRACTS)):
         contract = CONTRACTS[policy_type]
         try:
-            async for batch in _batches(ctx, contract, todo):
+            async for batch in _ahead(_batches(ctx, contract, todo)):
                 seen += len(batch)
                 await ctx.total(seen)
                 await ctx.backups.save(await captures.captured(batch))
@@ -213,7 +216,23 @@ def _gone() -> OperationFailure:
     )
 
 
-async def _batches(ctx: RunContext, contract: PolicyContract, todo: Todo) -> Any:
+async def _ahead(things: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The same things, each read while the one before it is worked on."""
+
+    async def read() -> T | None:
+        return await anext(things, None)
+
+    following = asyncio.create_task(read())
+    try:
+        while (thing := await following) is not None:
+            following = asyncio.create_task(read())
+            yield thing
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def _batches(ctx: RunContext, contract: PolicyContract, todo: Todo) -> AsyncIterator[list[Policy]]:
     batch: list[Policy] = []
     async for policy in ctx.graph.policies(contract):
         if not todo.wants(policy):

@@ -34,20 +34,20 @@ def match_policies(
     unreadable: Mapping[str, OperationFailure] | None = None,
 ) -> dict[UUID, Match]:
     """The matches of all items, by item id; `live` is the target's policies by policy type, `unreadable`
-    why those of a type are not known.
+    why those of a type are not known. Inside one tenant a policy is found by its id, else by exact name and
+    platform.
 
     No two items get one policy: one that is matched by its id is not offered to a name, and several
     items that find the same policy by name are all ambiguous.
     """
-    taken = (
-        frozenset(item.policy.id for item in items if _by_id(item, _of_type(live, item)))
-        if same_tenant
-        else frozenset()
-    )
-    matches = {
-        item.id: match_policy(item, _of_type(live, item), same_tenant=same_tenant, taken=taken)
+    known = {policy_type: _Live(policies) for policy_type, policies in live.items()}
+    by_id = {
+        item.id: Match(policy=found, matched_by="id")
         for item in items
+        if same_tenant and (found := _of_type(known, item).by_id.get(item.policy.id))
     }
+    taken = {_key(match.policy) for match in by_id.values() if match.policy}
+    matches = {item.id: by_id.get(item.id) or _by_name(item, _of_type(known, item), taken) for item in items}
     for item in items:
         if (failure := (unreadable or {}).get(item.policy.policy_type)) is not None:
             matches[item.id] = Match(failure=_unreadable(failure))
@@ -60,15 +60,24 @@ def match_policies(
     }
 
 
-def match_policy(
-    item: SourceItem, live: Sequence[Policy], *, same_tenant: bool, taken: Collection[str] = ()
-) -> Match:
-    """The match of one item among the target's policies of its type: by id inside one tenant, else by
-    exact name and platform among those whose ids are not `taken`."""
-    found = _by_id(item, live) if same_tenant else None
-    if found is not None:
-        return Match(policy=found, matched_by="id")
-    named = [p for p in live if name_key(p) == name_key(item.policy) and p.id not in taken]
+class _Live:
+    """The target's policies of one kind, found without a search."""
+
+    def __init__(self, policies: Iterable[Policy] = ()) -> None:
+        self.by_id: dict[str, Policy] = {}
+        self.by_name: dict[tuple[str, str, str | None], list[Policy]] = {}
+        for policy in policies:
+            self.by_id.setdefault(policy.id, policy)
+            self.by_name.setdefault(name_key(policy), []).append(policy)
+
+
+_NOTHING = _Live()
+
+
+def _by_name(item: SourceItem, live: _Live, taken: Collection[tuple[str, str]]) -> Match:
+    """The match by exact name and platform, among those that no item has by its id."""
+    same = live.by_name.get(name_key(item.policy), ())
+    named = [policy for policy in same if _key(policy) not in taken]
     if len(named) == 1:
         return Match(policy=named[0], matched_by="name")
     return Match(failure=_ambiguous(item, named) if named else _missing(item))
@@ -85,16 +94,12 @@ def shortlist(ids: Sequence[str], shown: int = 5) -> str:
     return ", ".join(ids[:shown]) + more
 
 
-def _of_type(live: Mapping[str, Sequence[Policy]], item: SourceItem) -> Sequence[Policy]:
-    return live.get(item.policy.policy_type, ())
+def _of_type(known: Mapping[str, _Live], item: SourceItem) -> _Live:
+    return known.get(item.policy.policy_type, _NOTHING)
 
 
 def _key(policy: Policy) -> tuple[str, str]:
     return policy.policy_type, policy.id
-
-
-def _by_id(item: SourceItem, live: Iterable[Policy]) -> Policy | None:
-    return next((policy for policy in live if policy.id == item.policy.id), None)
 
 
 def _unreadable(failure: OperationFailure) -> OperationFailure:

@@ -20,6 +20,8 @@ from atlas_gql.plugins import Doc, Ref, RunContext, Start, ValidationError
 AT_ONCE = 40
 """Policies on their way at once: few of them are being written, for which the safe write sees; the others
 wait to be read back together, twenty to a call."""
+TOGETHER = 20
+"""Policies that are as wanted, and looked at together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,10 @@ async def restore(ctx: RunContext, given: RestoreAssignmentsInput) -> None:
     done = await ctx.done()
     plan = [policy for policy in await ctx.restores.plan() if policy.key not in done]
     await ctx.total(sum(policy.action != "blocked" for policy in plan))
+    changing = [policy for policy in plan if policy.action != "none"]
     await ctx.each(
-        plan, lambda policy: ctx.restores.apply(policy, justification=given.reason), at_once=AT_ONCE
+        changing, lambda policy: ctx.restores.apply(policy, justification=given.reason), at_once=AT_ONCE
     )
+    as_wanted = [policy for policy in plan if policy.action == "none"]
+    together = [as_wanted[first : first + TOGETHER] for first in range(0, len(as_wanted), TOGETHER)]
+    await ctx.each(together, ctx.restores.confirm, at_once=AT_ONCE // TOGETHER)
