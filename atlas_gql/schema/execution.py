@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import isawaitable
@@ -10,14 +11,17 @@ from typing import Any, cast
 import strawberry
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLSyntaxError,
     OperationType,
+    create_source_event_stream,
     execute,
     get_operation_ast,
     parse,
     validate,
 )
+from graphql import Executor as GraphQLExecutor
 from strawberry.execution import optimized_is_awaitable
 
 from atlas_gql.schema import answers
@@ -78,10 +82,34 @@ class Executor:
     @staticmethod
     def changes_something(document: Document, operation_name: str | None) -> bool:
         """Whether the operation is a mutation."""
-        if document.ast is None:
-            return False
-        operation = get_operation_ast(document.ast, operation_name)
-        return operation is not None and operation.operation is OperationType.MUTATION
+        return _kind(document, operation_name) is OperationType.MUTATION
+
+    @staticmethod
+    def watches_something(document: Document, operation_name: str | None) -> bool:
+        """Whether the operation is a subscription."""
+        return _kind(document, operation_name) is OperationType.SUBSCRIPTION
+
+    async def subscribe(
+        self,
+        document: Document,
+        context: Context,
+        *,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> AsyncGenerator[Any, None] | Answer:
+        """The events of a subscription, each to be executed as the `root`; or why there are none."""
+        assert document.ast is not None  # what is no valid document watches nothing
+        built = (self._context_class or GraphQLExecutor).build(
+            self._schema, document.ast, None, context, variables, operation_name
+        )
+        if isinstance(built, list):
+            return self._answer(ExecutionResult(None, built), context.request_id)
+        events = create_source_event_stream(built)
+        if isawaitable(events):
+            events = await events
+        if isinstance(events, ExecutionResult):
+            return self._answer(events, context.request_id)
+        return cast("AsyncGenerator[Any, None]", events)
 
     async def execute(
         self,
@@ -90,8 +118,9 @@ class Executor:
         *,
         variables: dict[str, Any] | None,
         operation_name: str | None,
+        root: Any = None,
     ) -> Answer:
-        """Execute an operation of a document that was read."""
+        """Execute an operation of a document that was read; a subscription's for one event, its `root`."""
         request_id = context.request_id
         if document.errors or document.ast is None:
             errors = [
@@ -101,6 +130,7 @@ class Executor:
         result: Any = execute(
             self._schema,
             document.ast,
+            root_value=root,
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
@@ -109,9 +139,18 @@ class Executor:
         )
         if isawaitable(result):
             result = await result
+        return self._answer(result, request_id)
+
+    @staticmethod
+    def _answer(result: ExecutionResult, request_id: str) -> Answer:
         if not result.errors:
             return Answer(body={"data": result.data}, executed=True)
         errors = [answers.of_execution_error(error, request_id) for error in result.errors]
         if result.data is None and all(error.path is None for error in result.errors):
             return Answer(body={"errors": errors}, executed=False)
         return Answer(body={"errors": errors, "data": result.data}, executed=True)
+
+
+def _kind(document: Document, operation_name: str | None) -> OperationType | None:
+    operation = document.ast and get_operation_ast(document.ast, operation_name)
+    return operation.operation if operation else None

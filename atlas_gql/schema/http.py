@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import strawberry
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,7 +21,8 @@ from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.engine import Engine
-from atlas_gql.schema.execution import Executor
+from atlas_gql.schema.live.sse import MEDIA_TYPE, EventStream, wants_events
+from atlas_gql.schema.live.telling import Live
 from atlas_gql.schema.requests import (
     JSON,
     Refused,
@@ -36,7 +36,7 @@ PLANE = "workspace"
 
 
 def create_graphql_app(
-    schema: strawberry.Schema,
+    live: Live,
     *,
     database: Database,
     engine: Engine,
@@ -45,19 +45,20 @@ def create_graphql_app(
 ) -> ASGIApp:
     """The ASGI application for one path. `allow_get`: whether queries may come by GET."""
     methods = ("GET", "POST") if allow_get else ("POST",)
-    return _GraphQLApp(Executor(schema), database, engine, sealer, methods)
+    return _GraphQLApp(live, database, engine, sealer, methods)
 
 
 class _GraphQLApp:
     def __init__(
         self,
-        executor: Executor,
+        live: Live,
         database: Database,
         engine: Engine,
         sealer: Sealer,
         methods: tuple[str, ...],
     ) -> None:
-        self._executor = executor
+        self._live = live
+        self._executor = live.executor
         self._database = database
         self._engine = engine
         self._sealer = sealer
@@ -95,9 +96,17 @@ class _GraphQLApp:
     async def _answer(self, request: Request, actor: Actor, request_id: str) -> Response:
         if request.method not in self._methods:
             raise Refused(405, "This method is not allowed here.", Allow=", ".join(self._methods))
-        media_type = answer_type(request)
+        events = wants_events(request)
+        media_type = "" if events else answer_type(request)
         asked = await read_request(request)
-        document = self._executor.read(asked.query)
+        document = self._live.read(asked)
+        if self._executor.watches_something(document, asked.operation_name) or (events and not document.ast):
+            if not events:
+                raise Refused(406, f"Subscriptions are answered as {MEDIA_TYPE}, or over a WebSocket.")
+            self._live.check_room(actor)
+            told = self._live.answers(actor, asked, document, request_id=request_id, transport="sse")
+            return EventStream(told, request_id)
+        media_type = media_type or answer_type(request)
         if request.method == "GET" and self._executor.changes_something(document, asked.operation_name):
             raise Refused(405, "Mutations must come by POST.", Allow="POST")
         # One context for one operation: nothing that was read for one is ever shown to another.
