@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= auto
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: help demo test check format dev schema docs test-pgsql faults bench-runs lock clean
+.PHONY: help demo test check format dev schema docs test-pgsql faults bench-runs bench-live lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ faults: .venv/.dev  ## Kill, stop and cut what can be, and see that no run and n
 
 bench-runs: .venv/.dev  ## What a run costs beyond a bare queue task
 	@$(BIN)/python benchmarks/runs.py
+
+bench-live: .venv/.dev  ## What 1,000 subscriptions cost a web process
+	@$(BIN)/python benchmarks/live.py
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

@@ -100,11 +100,17 @@ class _Scale:
         known = isinstance(parent, GraphQLObjectType | GraphQLInterfaceType)
         field = parent.fields.get(node.name.value) if known else None  # type: ignore[union-attr] # known says so
         inner = self.weigh(node.selection_set, get_named_type(field.type) if field else None)
-        return Weight(inner.depth + 1, 1 + inner.cost * _length(node, field))
+        return Weight(inner.depth + 1, 1 + inner.cost * _length(node, field, parent))
 
 
-def _length(node: FieldNode, field: GraphQLField | None) -> int:
+UNPAGED = ("RunsChanged.runs",)
+"""Fields without pages that may give as many things as the longest page."""
+
+
+def _length(node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int:
     """How many things a field gives: its page's length where it has pages, else one."""
+    if parent is not None and f"{parent.name}.{node.name.value}" in UNPAGED:
+        return LONGEST_PAGE
     if field is None or "first" not in field.args:
         return 1
     for argument in node.arguments or ():

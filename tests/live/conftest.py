@@ -60,11 +60,11 @@ def second(test_database: TestDatabase, simulator: Running) -> Iterator[Installa
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], bool]], None]:
+def eventually() -> Callable[..., None]:
     """Waits until something holds."""
 
-    def wait(holds: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
+    def wait(holds: Callable[[], bool], *, within: float = 10) -> None:
+        end = time.monotonic() + within
         while not holds():
             assert time.monotonic() < end
             time.sleep(0.02)

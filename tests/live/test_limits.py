@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as plain_sockets
 import threading
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,9 @@ import pytest
 
 from atlas_gql.errors import TooManySubscriptions
 from atlas_gql.schema import ids
+from atlas_gql.schema.live import hub as hubs
 from atlas_gql.schema.live import socket as sockets
-from atlas_gql.schema.live import telling
+from atlas_gql.schema.live import sse, telling
 from atlas_gql.schema.live.seats import Seats
 from atlas_gql.testing.installation import PLAIN, installation
 from support.watching import (
@@ -29,6 +31,7 @@ from support.watching import (
     send,
     socket,
     subscribe,
+    watching,
 )
 
 
@@ -109,3 +112,33 @@ def test_a_process_that_stops_sends_its_clients_to_another_one(test_database, si
     for thread in opened_by:
         thread.join(20)
     assert seen == {"sse": True, "socket": 1012}
+
+
+def test_who_takes_nothing_is_dropped_and_others_are_told(runs, monkeypatch, eventually):
+    monkeypatch.setattr(hubs, "PACE", 0.0)
+    monkeypatch.setattr(sse, "PATIENCE", 1.0)
+    place, before = runs.place, watching(runs.place, "sse")
+    for _ in range(100):
+        runs.add()
+    large = " ".join(f"a{n}: id" for n in range(30))
+    query = f"subscription($id: ID!) {{ runsChanged(workspaceId: $id) {{ runs {{ {large} }} }} }}"
+    request = asked(place, accept="text/event-stream", query=query)
+    address = httpx.URL(place.atlas.url)
+    with plain_sockets.socket() as deaf:
+        deaf.setsockopt(plain_sockets.SOL_SOCKET, plain_sockets.SO_RCVBUF, 4096)
+        deaf.connect((address.host, address.port))
+        lines = [f"POST {request.url.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        deaf.sendall("\r\n".join([*lines, "", ""]).encode() + request.read())
+        eventually(lambda: watching(place, "sse") == before + 1)
+
+        def dropped() -> bool:
+            runs.execute(
+                "UPDATE operation_runs SET processed = processed + 1 WHERE workspace_id = %(workspace)s",
+                workspace=place.workspace,
+            )
+            return watching(place, "sse") == before
+
+        eventually(dropped, within=40)
+    with by_sse(place.atlas.url, place.token, CHANGES, {"id": place.workspace_id}) as bodies:
+        assert next(bodies) == FIRST
