@@ -9,14 +9,16 @@ from dataclasses import fields
 from inspect import getsource
 from typing import Any
 
+import psycopg
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.tokens import authenticate
 from atlas_gql.db.database import Database, Transaction
 from atlas_gql.schema import ids
 from atlas_gql.schema.live import hub as hubs
-from atlas_gql.schema.live import listener
+from atlas_gql.schema.live import listener, subscriptions
 from atlas_gql.schema.live.changes import Changes
 from atlas_gql.schema.live.hub import Hub
 from atlas_gql.schema.types.runs import OperationRunFilter
@@ -201,6 +203,30 @@ def test_a_database_that_does_not_answer_is_waited_for(quick, runs, database_url
                 assert failures == []
 
     with_hub(database_url, place.token, script)
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        pytest.param(RuntimeError("secret"), ["INTERNAL_SERVER_ERROR"], id="a fault"),
+        pytest.param(psycopg.OperationalError("secret"), ["cut"], id="no database"),
+    ],
+)
+def test_what_fails_is_masked_and_an_outage_sends_clients_away_to_come_again(
+    runs, monkeypatch, watch, failure, told
+):
+    async def failing(*args: Any, **given: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(subscriptions, "run_now", failing)
+    place, run = runs.place, runs.add()
+    seen: list[str] = []
+    try:
+        with watch(place.atlas.url, place.token, RUN_EVENTS, {"runId": run_id(run)}) as bodies:
+            seen += [error["extensions"]["code"] for body in bodies for error in body["errors"]]
+    except (EOFError, ConnectionClosedError):
+        seen.append("cut")
+    assert seen == told
 
 
 def test_only_the_workspace_in_a_hint_is_looked_for(runs, database_url):

@@ -36,7 +36,7 @@ PART = 100
 
 
 class Closing(Exception):
-    """The process is stopping: the client should come again, and will be served by another."""
+    """This process cannot go on telling: the client should come again, and may be served by another."""
 
 
 @dataclass(kw_only=True, eq=False)

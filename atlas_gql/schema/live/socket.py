@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,6 +26,8 @@ from atlas_gql.schema.live.hub import Closing
 from atlas_gql.schema.live.seats import Seats
 from atlas_gql.schema.live.telling import ONLY_SUBSCRIPTIONS, Live
 from atlas_gql.schema.requests import GraphQLRequest, Refused, request_of, token_in
+
+log = structlog.get_logger("atlas.live")
 
 PROTOCOL = "graphql-transport-ws"
 INIT_WITHIN = 10.0
@@ -65,7 +68,7 @@ class Sockets:
             except* Close as several:
                 await _close(socket, several)
         except* (WebSocketDisconnect, TimeoutError, OSError):
-            pass  # the client is gone, or does not listen: there is nobody to tell
+            log.debug("a client is gone, or takes nothing more")
 
 
 async def _close(socket: WebSocket, several: BaseExceptionGroup[Close]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from graphql import GraphQLError
+from psycopg import OperationalError
 
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.tokens import actor_of_token
@@ -19,7 +20,7 @@ from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.engine import Engine
 from atlas_gql.schema.execution import Answer, Document, Executor
-from atlas_gql.schema.live.hub import Hub
+from atlas_gql.schema.live.hub import Closing, Hub
 from atlas_gql.schema.live.seats import Seats
 from atlas_gql.schema.requests import GraphQLRequest
 
@@ -76,7 +77,7 @@ class Live:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The answers to a subscription, one for each event; the last one may hold nothing but errors.
 
-        Raises Unauthenticated when the token ends, Closing when the process does.
+        Raises Unauthenticated when the token ends, Closing when the client should come again.
         """
         try:
             with self._seats.taken(actor.token_id), self._meter.watching.one_more(transport):
@@ -84,11 +85,16 @@ class Live:
                     async for body in bodies:
                         self._meter.told.add(transport)
                         yield body
-        except Unauthenticated:
+        except (Unauthenticated, Closing):
             raise
+        except OperationalError as exc:
+            # The database is away for longer than anybody should wait for it here.
+            raise Closing from exc
         except AtlasError as exc:
             error = GraphQLError(exc.message, original_error=exc)
             yield {"errors": [answers.of_execution_error(error, request_id)]}
+        except Exception as exc:
+            yield answers.of_unexpected(exc, request_id)
 
     async def _answers(
         self, actor: Actor, asked: GraphQLRequest, document: Document, request_id: str
