@@ -5,7 +5,7 @@ JOBS ?= auto
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: help demo test check format dev schema docs schema-current schema-check conformance test-pgsql faults \
-	bench-runs bench-limits bench-graph lock clean
+	bench-runs bench-limits bench-graph bench-live lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ bench-limits: .venv/.dev  ## What it costs to refuse a hostile query
 
 bench-graph: .venv/.dev  ## What backups and restores cost against a simulated Microsoft Graph (minutes)
 	@$(BIN)/python benchmarks/graph.py
+
+bench-live: .venv/.dev  ## What 1,000 subscriptions cost a web process
+	@$(BIN)/python benchmarks/live.py
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -21,24 +22,40 @@ from atlas_gql.ops.queue import Queue
 from atlas_gql.plugins.api import Operation
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.build import build_schema
+from atlas_gql.schema.live.hub import Hub
+from atlas_gql.schema.requests import LARGEST_BODY
 from atlas_gql.schema.routes import api_routes
 from atlas_gql.settings import Settings, split
 from atlas_gql.web import PatientProtocol, SecurityHeaders, graphiql_routes, guarded
 
 
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The API as an ASGI application; `stopping` ends what would go on for as long as its clients listen."""
+
+    app: ASGIApp
+    stopping: Callable[[], None]
+
+
 @contextlib.asynccontextmanager
 async def running_app(
     settings: Settings, database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
-) -> AsyncIterator[ASGIApp]:
-    """The API as an ASGI application, with everything behind it open for as long as the context lasts."""
+) -> AsyncIterator[Api]:
+    """The API, with everything behind it open for as long as the context lasts."""
     database = Database(database_url)
     await database.open()
     queue = Queue(database_url, sealer.derive("queue"), operations, _not_here)
     meter = Meter()
     engine = Engine(database, operations, queue.ring, meter=meter)
+    hub = Hub(database, database_url)
+    looking = asyncio.create_task(hub.run())
     try:
-        yield create_app(settings, database, engine, sealer, meter)
+        app = create_app(settings, database, engine, sealer, meter, hub)
+        yield Api(app=app, stopping=hub.close)
     finally:
+        hub.close()
+        looking.cancel()
+        await asyncio.wait([looking])
         await asyncio.to_thread(queue.close)
         await database.close()
 
@@ -48,12 +65,12 @@ def _not_here(run_id: str) -> None:
 
 
 def create_app(
-    settings: Settings, database: Database, engine: Engine, sealer: Sealer, meter: Meter
+    settings: Settings, database: Database, engine: Engine, sealer: Sealer, meter: Meter, hub: Hub
 ) -> ASGIApp:
     """The routes: the API, its page, and what the process says of itself."""
     schema = build_schema(engine.operations.values())
     routes = [
-        *api_routes(schema, settings, database=database, engine=engine, sealer=sealer),
+        *api_routes(schema, settings, database=database, engine=engine, sealer=sealer, hub=hub, meter=meter),
         *(graphiql_routes() if settings.graphiql else ()),
         *health_routes(database, meter),
     ]
@@ -63,7 +80,13 @@ def create_app(
 class Server(uvicorn.Server):
     """Uvicorn on a socket that is listening already; says when it answers, and ends without a traceback."""
 
-    def __init__(self, app: Any, *, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        *,
+        ready: Callable[[], None] = lambda: None,
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -73,18 +96,31 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=10,
+                ws="websockets-sansio",
+                ws_max_size=LARGEST_BODY,
+                # Compression would keep a window for each socket, however silent it is.
+                ws_per_message_deflate=False,
             )
         )
         self._ready = ready
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Nothing: whoever runs the server decides what a signal means."""
         yield
+
+
+UNTAKEN_FOR = 60
+"""Seconds."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,6 +130,9 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # A client that takes nothing more of what is sent to it is dropped, not waited for.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_FOR * 1000)
         listener.bind((host, port))
         listener.listen(1024)
     except OSError:

@@ -4,8 +4,10 @@
     ├── AccessError            who may; answered in GraphQL's errors[]
     │   ├── Unauthenticated
     │   ├── NotFound
-    │   └── Forbidden
+    │   ├── Forbidden
+    │   └── TooManySubscriptions
     ├── BadUserInput           malformed input; answered in GraphQL's errors[]
+    │   └── CursorExpired
     ├── RateLimited            too many requests; answered before anything is read
     ├── DomainError            what the caller can act on; answered as data
     │   ├── ValidationError
@@ -83,6 +85,13 @@ class Forbidden(AccessError):
         super().__init__(f"This needs the capability {capability}.")
 
 
+class TooManySubscriptions(AccessError):
+    """Too many subscriptions are open: end some, or watch all runs of a workspace with one."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    status = 429
+
+
 class BadUserInput(AtlasError):
     """The request holds a malformed value."""
 
@@ -106,6 +115,15 @@ class RateLimited(AtlasError):
     ) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class CursorExpired(BadUserInput):
+    """This `eventCursor` is too old: read the runs anew, and watch from the `eventCursor` they come with."""
+
+    code = "CURSOR_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__((type(self).__doc__ or "").strip(), "after")
 
 
 class DomainError(AtlasError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from atlas_gql.reasons import ReasonCode
@@ -41,6 +42,35 @@ class Counter:
         return described(self.name, "counter", self.help, samples)
 
 
+class Gauge:
+    """A number for each value of a label; it grows and shrinks."""
+
+    def __init__(self, name: str, help: str, label: str) -> None:
+        self.name = name
+        self.help = help
+        self.label = label
+        self._values: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one_more(self, value: str) -> Iterator[None]:
+        """Count one more under this value of the label for as long as the context lasts."""
+        self._add(value, 1)
+        try:
+            yield
+        finally:
+            self._add(value, -1)
+
+    def _add(self, value: str, count: int) -> None:
+        with self._lock:
+            self._values[value] = self._values.get(value, 0) + count
+
+    def lines(self) -> Iterator[str]:
+        with self._lock:
+            values = sorted(self._values.items())
+        return described(self.name, "gauge", self.help, [({self.label: key}, value) for key, value in values])
+
+
 class Meter:
     """What one process counts since it began."""
 
@@ -69,6 +99,12 @@ class Meter:
             "Calls, and parts of batches, that did not succeed, by reason code; repeated ones each time.",
             "reason",
         )
+        self.watching = Gauge(
+            "atlas_live_subscriptions", "Subscriptions that this process serves now.", "transport"
+        )
+        self.told = Counter(
+            "atlas_live_events_total", "Events of subscriptions that this process sent.", "transport"
+        )
 
     def call(self, method: str, status: int | None) -> None:
         """A call to Graph was answered, or not."""
@@ -85,7 +121,10 @@ class Meter:
             "Which Atlas this is; always 1.",
             [({"version": version("atlas-gql"), "python": platform.python_version()}, 1)],
         )
-        for counter in (self.claimed, self.ended, self.lost, self.reaped, self.calls, self.errors):
+        for counter in (
+            *(self.claimed, self.ended, self.lost, self.reaped),
+            *(self.calls, self.errors, self.watching, self.told),
+        ):
             yield from counter.lines()
 
 

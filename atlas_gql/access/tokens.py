@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, bindparam, func, select, update
+from sqlalchemy import ARRAY, LargeBinary, Uuid, any_, bindparam, func, select, update
 
 from atlas_gql import audit
 from atlas_gql.access.actors import Actor
@@ -148,7 +148,7 @@ def _rights(where: Any) -> Any:
 
 
 BY_HASH = _rights(api_tokens.c.hash == bindparam("hash", type_=LargeBinary))
-BY_TOKEN = _rights(api_tokens.c.id == bindparam("token_id"))
+BY_TOKENS = _rights(api_tokens.c.id == any_(bindparam("token_ids", type_=ARRAY(Uuid))))
 
 
 async def authenticate(database: Database, token: str) -> Actor | None:
@@ -161,8 +161,13 @@ async def authenticate(database: Database, token: str) -> Actor | None:
 
 async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:
     """The actor behind a token's id, as its rights are now; None when the token no longer opens anything."""
-    row = await database.scope(ENGINE).one(BY_TOKEN, token_id=token_id)
-    return None if row is None else _actor(row)
+    return (await actors_of_tokens(database, [token_id])).get(token_id)
+
+
+async def actors_of_tokens(database: Database, token_ids: Collection[UUID]) -> dict[UUID, Actor]:
+    """The actors behind these tokens, by token; those that no longer open anything are not among them."""
+    rows = await database.scope(ENGINE).fetch(BY_TOKENS, token_ids=list(token_ids))
+    return {row.token_id: _actor(row) for row in rows}
 
 
 def _actor(row: Any) -> Actor:

@@ -59,8 +59,9 @@ def serve(
                 write_url(url_file, url_of(listener))
 
         async def run() -> None:
-            async with running_app(settings, location.url, sealer_of(settings), operations) as application:
-                await serve_until_signalled(Server(application, ready=ready), listener)
+            async with running_app(settings, location.url, sealer_of(settings), operations) as api:
+                server = Server(api.app, ready=ready, stopping=api.stopping)
+                await serve_until_signalled(server, listener)
 
         with listener:
             _run(run())

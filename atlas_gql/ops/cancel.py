@@ -13,7 +13,6 @@ from atlas_gql.db.database import Database
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import NotFound, RunFinished
 from atlas_gql.ops.finish import finish
-from atlas_gql.ops.leases import NOTIFY
 
 _ASK = (
     update(runs)
@@ -58,7 +57,6 @@ async def cancel(
             run_id=run_id,
             resource=("OperationRun", str(run_id)),
         )
-        await tx.fetch(NOTIFY, run_id_text=str(run_id))
     if row.status != "queued":
         return None
     return await finish(database, run_id=run_id, attempt=row.attempt, from_status="queued", cancelled=True)

@@ -16,7 +16,6 @@ from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_ite
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.ops.crash import INSIDE_FINISH, crash_here
 from atlas_gql.ops.failures import Failure
-from atlas_gql.ops.leases import NOTIFY
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
 _some_good = runs.c.processed > 0
@@ -196,7 +195,6 @@ async def finish(
         if row.audit is not None:
             await _audit(tx, row)
         await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id)
-        await tx.fetch(NOTIFY, run_id_text=str(run_id))
         crash_here(INSIDE_FINISH)
         return row
 

@@ -21,7 +21,7 @@ from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import run_items
 from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased
 from atlas_gql.ops.failures import Failure
-from atlas_gql.ops.leases import NOTIFY, Claim, fence
+from atlas_gql.ops.leases import Claim, fence
 from atlas_gql.redaction import redact_text
 
 INTENT, SUCCEEDED, FAILED, SKIPPED = "intent", "succeeded", "failed", "skipped"
@@ -139,7 +139,6 @@ async def record(tx: Transaction, claim: Claim, items: Sequence[Item]) -> frozen
             bad=became[FAILED],
             out=became[SKIPPED],
         )
-        await tx.fetch(NOTIFY, run_id_text=str(claim.run_id))
     return frozenset(row.key for row in rows)
 
 

@@ -19,9 +19,6 @@ from atlas_gql.db.database import ENGINE, Database, Transaction
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import providers, tenants
 
-CHANNEL = "atlas_runs"
-NOTIFY = select(func.pg_notify(CHANNEL, bindparam("run_id_text")))
-
 
 def boot_clock() -> float:
     """Seconds on a clock that also runs while the machine sleeps, and never jumps."""

@@ -25,7 +25,6 @@ from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesN
 from atlas_gql.ops import backups, restores, retries, selections
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
-from atlas_gql.ops.leases import NOTIFY
 from atlas_gql.ops.retries import Retry
 from atlas_gql.plugins.api import Mentioned, Operation, RestorePlan, Tenant
 from atlas_gql.redaction import redact, redact_text
@@ -209,7 +208,6 @@ class _Attempt:
             await target.create(self, self._given)
         if self._operation.audit_action and not self._operation.writes:
             await self._audit_start(self._operation.audit_action)
-        await self._tx.fetch(NOTIFY, run_id_text=str(self._run_id))
         return Started(run_id=self._run_id, deduplicated=False)
 
     async def _replay(self, key: str) -> Started | None:

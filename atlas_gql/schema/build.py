@@ -16,6 +16,7 @@ from atlas_gql.plugins.api import Operation
 from atlas_gql.schema.credentials import credential_fields
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
+from atlas_gql.schema.live.subscriptions import Subscription
 from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
@@ -50,7 +51,12 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         "Mutation", fields, description="What can be done. Work is started here, and carried out by workers."
     )
     try:
-        return strawberry.Schema(query=Query, mutation=mutation, config=StrawberryConfig(sort_schema=True))
+        return strawberry.Schema(
+            query=Query,
+            mutation=mutation,
+            subscription=Subscription,
+            config=StrawberryConfig(sort_schema=True),
+        )
     except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:
         raise ConfigurationError(
             "Two GraphQL types would have the same name; rename the operation's class."

@@ -65,6 +65,14 @@ class Connection(Generic[T]):
     async def total_count(self) -> int | None:
         return await self.count()
 
+    @classmethod
+    async def before(cls, info: Info) -> dict[str, Any]:  # noqa: ARG003 # for connections that have more
+        """What is to be known before the page is read: more of the connection's fields."""
+        return {}
+
+
+C = TypeVar("C", bound=Connection[Any])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
@@ -95,8 +103,9 @@ class Listing:
         after: str | None,
         where: Mapping[str, Any] | None = None,
         descending: bool | None = None,
-    ) -> Connection[Any]:
-        """A page of the list of the parent with these keys.
+        connection: type[C] = Connection,  # type: ignore[assignment] # what C is when it is not given
+    ) -> C:
+        """A page of the list of the parent with these keys, as a connection of this class.
 
         Raises BadUserInput for a `first` out of bounds and for a cursor that is not of this list.
         """
@@ -107,6 +116,7 @@ class Listing:
         start = cursors.decode(after, order, types) if after is not None else ()
         names = self.rows.needed(selected(info, ("nodes",), ("edges", "node")), *self.sort)
         given = dict(where or {})
+        more = await connection.before(info)
         rows = await self.load(
             info.context, parent, names, limit=first + 1, where=given, start=start, descending=down
         )
@@ -115,7 +125,7 @@ class Listing:
         def cursor_of(row: Row) -> str:
             return cursors.encode(order, [getattr(row, name) for name in self.sort])
 
-        return Connection(
+        return connection(
             nodes=page,
             page_info=PageInfo(
                 has_next_page=len(rows) > first,
@@ -125,6 +135,7 @@ class Listing:
             ),
             cursor_of=cursor_of,
             count=lambda: self._count(info.context, parent, given),
+            **more,
         )
 
     async def load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -13,6 +13,9 @@ from atlas_gql.access.actors import Actor
 from atlas_gql.db.database import ScopedDatabase
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.engine import Engine
+
+if TYPE_CHECKING:
+    from atlas_gql.schema.live.hub import Hub
 
 
 @dataclass(kw_only=True)
@@ -24,6 +27,8 @@ class Context:
     engine: Engine
     sealer: Sealer
     request_id: str
+    hub: Hub | None = None
+    """What tells of changes; only subscriptions need it."""
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
 

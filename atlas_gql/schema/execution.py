@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
@@ -17,12 +17,14 @@ from graphql import (
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationType,
+    create_source_event_stream,
     execute,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
+from graphql import Executor as GraphQLExecutor
 from strawberry.execution import optimized_is_awaitable
 
 from atlas_gql.schema import answers
@@ -104,10 +106,34 @@ class Executor:
     @staticmethod
     def changes_something(document: Document, operation_name: str | None) -> bool:
         """Whether the operation is a mutation."""
-        if document.ast is None:
-            return False
-        operation = get_operation_ast(document.ast, operation_name)
-        return operation is not None and operation.operation is OperationType.MUTATION
+        return _kind(document, operation_name) is OperationType.MUTATION
+
+    @staticmethod
+    def watches_something(document: Document, operation_name: str | None) -> bool:
+        """Whether the operation is a subscription."""
+        return _kind(document, operation_name) is OperationType.SUBSCRIPTION
+
+    async def subscribe(
+        self,
+        document: Document,
+        context: Context,
+        *,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+    ) -> AsyncGenerator[Any, None] | Answer:
+        """The events of a subscription, each to be executed as the `root`; or why there are none."""
+        assert document.ast is not None  # what is no valid document watches nothing
+        built = (self._context_class or GraphQLExecutor).build(
+            self._schema, document.ast, None, context, variables, operation_name
+        )
+        if isinstance(built, list):
+            return self._answer(ExecutionResult(None, built), context.request_id)
+        events = create_source_event_stream(built)
+        if isawaitable(events):
+            events = await events
+        if isinstance(events, ExecutionResult):
+            return self._answer(events, context.request_id)
+        return cast("AsyncGenerator[Any, None]", events)
 
     async def execute(
         self,
@@ -116,8 +142,9 @@ class Executor:
         *,
         variables: dict[str, Any] | None,
         operation_name: str | None,
+        root: Any = None,
     ) -> Answer:
-        """Execute an operation of a document that was read."""
+        """Execute an operation of a document that was read; a subscription's for one event, its `root`."""
         request_id = context.request_id
         if document.errors or document.ast is None:
             errors = [
@@ -126,16 +153,11 @@ class Executor:
             return Answer(body={"errors": errors}, executed=False)
         try:
             async with asyncio.timeout(self._seconds):
-                result = await self._run(document.ast, context, variables, operation_name)
+                result = await self._run(document.ast, context, variables, operation_name, root)
         except TimeoutError:
             error = answers.timed_out(self._seconds, request_id)
             return Answer(body={**error, "data": None}, executed=True)
-        if not result.errors:
-            return Answer(body={"data": result.data}, executed=True)
-        errors = [answers.of_execution_error(error, request_id) for error in result.errors]
-        if result.data is None and all(error.path is None for error in result.errors):
-            return Answer(body={"errors": errors}, executed=False)
-        return Answer(body={"errors": errors, "data": result.data}, executed=True)
+        return self._answer(result, request_id)
 
     async def _run(
         self,
@@ -143,10 +165,12 @@ class Executor:
         context: Context,
         variables: dict[str, Any] | None,
         operation_name: str | None,
+        root: Any,
     ) -> ExecutionResult:
         result: Any = execute(
             self._schema,
             ast,
+            root_value=root,
             context_value=context,
             variable_values=variables,
             operation_name=operation_name,
@@ -156,3 +180,17 @@ class Executor:
         if isawaitable(result):
             result = await result
         return cast("ExecutionResult", result)
+
+    @staticmethod
+    def _answer(result: ExecutionResult, request_id: str) -> Answer:
+        if not result.errors:
+            return Answer(body={"data": result.data}, executed=True)
+        errors = [answers.of_execution_error(error, request_id) for error in result.errors]
+        if result.data is None and all(error.path is None for error in result.errors):
+            return Answer(body={"errors": errors}, executed=False)
+        return Answer(body={"errors": errors, "data": result.data}, executed=True)
+
+
+def _kind(document: Document, operation_name: str | None) -> OperationType | None:
+    operation = document.ast and get_operation_ast(document.ast, operation_name)
+    return operation.operation if operation else None

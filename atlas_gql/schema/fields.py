@@ -18,3 +18,11 @@ def resolved(description: str, *guards: Permission, silently: bool = False) -> C
     extensions: list[FieldExtension] = [Guard(*guards, silently=silently)] if guards else []
     field: Callable[[Resolver], Resolver] = strawberry.field(description=description, extensions=extensions)
     return field
+
+
+def watched(description: str, guard: Permission) -> Callable[[Resolver], Resolver]:
+    """A field of subscriptions with this guard, which is asked before the first event."""
+    field: Callable[[Resolver], Resolver] = strawberry.subscription(
+        description=description, extensions=[Guard(guard)]
+    )
+    return field

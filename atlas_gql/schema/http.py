@@ -13,10 +13,11 @@ from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.endpoint import Endpoint, json_response
 from atlas_gql.schema.engine import Engine
-from atlas_gql.schema.execution import Document, Executor, refused
+from atlas_gql.schema.execution import Document
+from atlas_gql.schema.live.sse import MEDIA_TYPE, EventStream, wants_events
+from atlas_gql.schema.live.telling import Live
 from atlas_gql.schema.rates import Rates
-from atlas_gql.schema.requests import JSON, GraphQLRequest, Refused, answer_type, read_request
-from atlas_gql.schema.trusted import DocumentRefused, TrustedDocuments
+from atlas_gql.schema.requests import JSON, Refused, answer_type, read_request
 
 
 class GraphQLEndpoint(Endpoint):
@@ -24,26 +25,33 @@ class GraphQLEndpoint(Endpoint):
 
     def __init__(
         self,
-        executor: Executor,
+        live: Live,
         *,
         database: Database,
         engine: Engine,
         sealer: Sealer,
         rates: Rates,
-        trusted: TrustedDocuments,
         allow_get: bool,
     ) -> None:
         super().__init__(database, rates)
         self.methods = ("GET", "POST") if allow_get else ("POST",)
-        self._executor = executor
+        self._live = live
+        self._executor = live.executor
         self._engine = engine
         self._sealer = sealer
-        self._trusted = trusted
 
     async def answer(self, request: Request, actor: Actor, request_id: str) -> Response:
-        media_type = answer_type(request)
+        events = wants_events(request)
+        media_type = "" if events else answer_type(request)
         asked = await read_request(request)
-        document = self._document(asked)
+        document = self._live.read(asked)
+        if self._executor.watches_something(document, asked.operation_name) or (events and not document.ast):
+            if not events:
+                raise Refused(406, f"Subscriptions are answered as {MEDIA_TYPE}, or over a WebSocket.")
+            self._live.check_room(actor)
+            told = self._live.answers(actor, asked, document, request_id=request_id, transport="sse")
+            return EventStream(told, request_id)
+        media_type = media_type or answer_type(request)
         if request.method == "GET" and self._executor.changes_something(document, asked.operation_name):
             raise Refused(405, "Mutations must come by POST.", Allow="POST")
         # One context for one operation: nothing that was read for one is ever shown to another.
@@ -63,12 +71,6 @@ class GraphQLEndpoint(Endpoint):
         if asked.wants_cost and answer.executed:
             body |= {"extensions": {"cost": self._cost(document, asked.operation_name)}}
         return json_response(body, status, request_id, media_type=media_type)
-
-    def _document(self, asked: GraphQLRequest) -> Document:
-        try:
-            return self._executor.read(self._trusted.text_of(asked))
-        except DocumentRefused as exc:
-            return refused(exc.message, exc.code)
 
     def _cost(self, document: Document, operation_name: str | None) -> dict[str, Any]:
         weight = document.weight(operation_name)

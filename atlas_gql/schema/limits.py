@@ -188,8 +188,14 @@ def _plus(one: Weight, other: Weight) -> Weight:
     )
 
 
+UNPAGED = ("RunsChanged.runs",)
+"""Fields without pages that may give as many things as the longest page."""
+
+
 def _length(node: FieldNode, parent: GraphQLNamedType | None, field: GraphQLField | None) -> int:
     """How many things a field gives: as many as its arguments say, or as such a list usually has."""
+    if parent is not None and f"{parent.name}.{node.name.value}" in UNPAGED:
+        return LONGEST_PAGE
     if field is None:
         return 1
     for name in ("first", "ids"):

@@ -22,6 +22,7 @@ from atlas_gql.db.tables import (
     workspaces,
 )
 from atlas_gql.schema import standing
+from atlas_gql.schema.live.moments import MOMENT
 from atlas_gql.schema.rows import RowMap, row_map
 
 RUN_ITEM_COLUMNS = (
@@ -102,10 +103,12 @@ OPERATION_RUN = row_map(
         "subject": ("subject_kind", "subject_id"),
         "retryOf": ("retry_of_id",),
         "verification": ("verified", "finished_at"),
+        "eventCursor": ("moment",),
     },
     retry_of_id=operation_runs.c.retry_of,
     input=operation_runs.c.input,
     verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
+    moment=MOMENT,
 )
 
 RUN_ITEM = row_map(

@@ -140,7 +140,10 @@ class HasCapability(Permission):
     def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
         if self._when and getattr(source, self._when[0]) != self._when[1]:
             return True
-        actor = info.context.actor
+        return self.held_on(info.context.actor, source)
+
+    def held_on(self, actor: Actor, source: Any) -> bool:
+        """False where the source is out of reach. Raises Forbidden."""
         tenant_id = getattr(source, self._tenant)
         capabilities = (
             actor.in_workspace(source.workspace_id)
@@ -164,12 +167,15 @@ class HasCapabilitySomewhere(Permission):
         self.capability = str(capability)
 
     def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
-        actor = info.context.actor
-        everywhere = actor.in_workspace(source.workspace_id)
+        return self.held_in(info.context.actor, source.workspace_id)
+
+    def held_in(self, actor: Actor, workspace_id: UUID) -> bool:
+        """False for a non-member. Raises Forbidden."""
+        everywhere = actor.in_workspace(workspace_id)
         if everywhere is None:
             return False
         capability = self.capability or ""
-        if capability not in everywhere and not granted(actor, source.workspace_id, capability):
+        if capability not in everywhere and not granted(actor, workspace_id, capability):
             raise Forbidden(capability)
         return True
 
@@ -211,6 +217,23 @@ class CanSeeNode(Permission):
             return False
         row = await looked_up(info, rows, found.uuid)
         return row is not None and visible(info.context.actor, row, rows)
+
+
+class CanWatchWorkspace(HasCapabilitySomewhere):
+    """The subscription to a workspace's runs: the actor is a member, and may see some of them."""
+
+    def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        workspace_id = ids.decode(arguments["workspace_id"], kind="Workspace", argument="workspaceId")
+        return self.held_in(info.context.actor, workspace_id)
+
+
+class CanWatchRun(HasCapability):
+    """The subscription to one run: its tenant is within reach, and its runs may be seen."""
+
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # type: ignore[override] # noqa: ARG002 # Strawberry's signature
+        run_id = ids.decode(arguments["run_id"], kind="OperationRun", argument="runId")
+        row = await load_row(info.context, KINDS["OperationRun"], run_id)
+        return row is not None and self.held_on(info.context.actor, row)
 
 
 async def looked_up(info: Info, rows: RowMap, uuid: UUID | str) -> Any:

@@ -58,7 +58,12 @@ def request_id_of(headers: Headers) -> str:
 
 
 def bearer_token(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token_in(request.headers.get("authorization", ""))
+
+
+def token_in(authorization: str) -> str | None:
+    """The token in the text of an `Authorization` header."""
+    scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
@@ -86,14 +91,14 @@ def _by_preference(accept: str) -> list[str]:
 async def read_request(request: Request) -> GraphQLRequest:
     """The operation in a GET or POST request. Raises Refused."""
     if request.method == "GET":
-        return _parameters(_from_query(request.query_params))
+        return request_of(_from_query(request.query_params))
     content_type, *parameters = (
         part.strip().lower() for part in request.headers.get("content-type", "").split(";")
     )
     charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
     if content_type != JSON or any(charset not in ("utf-8", "utf8") for charset in charsets):
         raise Refused(415, f"Send {JSON} in UTF-8.")
-    return _parameters(_json(await _body(request), "The body"))
+    return request_of(_json(await _body(request), "The body"))
 
 
 def _from_query(given: Mapping[str, str]) -> dict[str, Any]:
@@ -129,7 +134,8 @@ def _json(text: bytes, what: str) -> Any:
         raise Refused(400, f"{what} is no JSON.") from None
 
 
-def _parameters(given: Any) -> GraphQLRequest:
+def request_of(given: Any) -> GraphQLRequest:
+    """The operation in the JSON of a request. Raises Refused."""
     if not isinstance(given, dict):
         raise Refused(400, "The body must be one JSON object.")
     query, sha256 = given.get("query"), _sha256(given)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import strawberry
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from atlas_gql.db.database import Database
+from atlas_gql.metrics import Meter
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import trusted
 from atlas_gql.schema.archives import archive_routes
@@ -14,13 +15,23 @@ from atlas_gql.schema.engine import Engine
 from atlas_gql.schema.execution import Executor
 from atlas_gql.schema.http import GraphQLEndpoint, SchemaEndpoint
 from atlas_gql.schema.limits import Limits
+from atlas_gql.schema.live.hub import Hub
+from atlas_gql.schema.live.socket import Sockets
+from atlas_gql.schema.live.telling import Live
 from atlas_gql.schema.rates import Rates
 from atlas_gql.settings import Settings
 
 
 def api_routes(
-    schema: strawberry.Schema, settings: Settings, *, database: Database, engine: Engine, sealer: Sealer
-) -> list[Route]:
+    schema: strawberry.Schema,
+    settings: Settings,
+    *,
+    database: Database,
+    engine: Engine,
+    sealer: Sealer,
+    hub: Hub,
+    meter: Meter,
+) -> list[BaseRoute]:
     """`/graphql`, archives and, where clients may ask for the schema, `/schema.graphql`.
 
     Raises ConfigurationError for trusted documents that cannot be read.
@@ -32,17 +43,26 @@ def api_routes(
         seconds=settings.query_seconds,
         introspection=settings.introspection,
     )
-    graphql = GraphQLEndpoint(
+    live = Live(
         executor,
         database=database,
         engine=engine,
         sealer=sealer,
-        rates=rates,
+        hub=hub,
+        meter=meter,
         trusted=trusted.load(settings.trusted_documents, only=settings.trusted_documents_only),
+    )
+    graphql = GraphQLEndpoint(
+        live,
+        database=database,
+        engine=engine,
+        sealer=sealer,
+        rates=rates,
         allow_get=settings.get_queries,
     )
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/graphql", graphql),
+        WebSocketRoute("/graphql", Sockets(live, database, rates)),
         *archive_routes(
             database, engine, sealer, rates=rates, largest=settings.archive_megabytes * 1_000_000
         ),

@@ -315,7 +315,7 @@ def installation(
 
         async def main() -> None:
             async with AsyncExitStack() as running:
-                app = await running.enter_async_context(
+                api = await running.enter_async_context(
                     running_app(options, database.url, sealer, operations)
                 )
                 working = None
@@ -326,7 +326,7 @@ def installation(
                 own = Database(database.url, max_connections=4)
                 await own.open()
                 running.push_async_callback(own.close)
-                server = Server(app, ready=started.set)
+                server = Server(api.app, ready=started.set, stopping=api.stopping)
                 serving = asyncio.create_task(server.serve([listener]))
                 ready.append((asyncio.get_running_loop(), own, working))
                 await asyncio.to_thread(stop.wait)

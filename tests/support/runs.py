@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from atlas_gql.db.ids import new_id
-from atlas_gql.testing.installation import Place
+from atlas_gql.testing.installation import Installation, Place
 
 _RUN = """
     INSERT INTO operation_runs (id, tenant_id, workspace_id, type, target, subject_kind, subject_id,
@@ -25,6 +28,44 @@ _ITEM = """
     VALUES (gen_random_uuid(), %(tenant)s, %(workspace)s, %(id)s, %(state)s, 'an item', %(state)s,
         'assignments.fetch.item_failed', 'THROTTLED', 'a message', 1, now())
 """
+
+
+def quiet_place(atlas: Installation) -> Place:
+    """A tenant that is no other workspace's: runs that stay running there keep nobody's runs waiting."""
+    return atlas.new_place().add_tenant(str(new_id()), "quiet.example")
+
+
+def add_run(connection: psycopg.Connection[Any], place: Place, *, status: str = "queued") -> UUID:
+    """The id of a new run, in the connection's transaction; a running one is left alone by workers."""
+    run_id = new_id()
+    made = "queued" if status == "running" else status
+    values = {"id": run_id, "tenant": place.tenant, "workspace": place.workspace, "status": made}
+    connection.execute(_RUN, values)
+    if status == "running":
+        change(
+            connection, run_id, status=status, lease_until="2100-01-01", dispatch_after=None,
+            total=1000, processed=0, failed=0,
+        )  # fmt: skip
+    return run_id
+
+
+def change(connection: psycopg.Connection[Any], run_id: UUID, **columns: Any) -> None:
+    """Change a run, in the connection's transaction."""
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns
+    )
+    connection.execute(
+        sql.SQL("UPDATE operation_runs SET {} WHERE id = {}").format(assignments, sql.Placeholder("run_id")),
+        {**columns, "run_id": run_id},
+    )
+
+
+def end(connection: psycopg.Connection[Any], run_id: UUID) -> None:
+    """End a run well, in the connection's transaction."""
+    change(
+        connection, run_id, status="completed", outcome="succeeded", finished_at=datetime.now(UTC),
+        lease_until=None, dispatch_after=None,
+    )  # fmt: skip
 
 
 def add_runs(admin_url: str, place: Place, count: int, *, status: str = "completed") -> list[UUID]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from atlas_gql.db.tables.metadata import (
+    TransactionId,
     created_at,
     instant,
     json,
@@ -97,6 +98,10 @@ operation_runs = Table(
     created_at(),
     instant("started_at"),
     instant("finished_at"),
+    # The transactions that last changed what is seen of it, and that ended it: set by a trigger, which also
+    # notifies. The first is not indexed (HOT), the second is set once.
+    Column("changed_in", TransactionId),
+    Column("ended_in", TransactionId),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
     parent("retry_of", "operation_runs"),
     one_of("status", ("queued", "running", "completed")),
@@ -129,6 +134,7 @@ operation_runs = Table(
     Index(None, "tenant_id", "type", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "outcome", text("created_at DESC"), text("id DESC")),
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+    Index(None, "workspace_id", "ended_in", postgresql_where=text("ended_in IS NOT NULL")),
     Index(None, "tenant_id", "subject_id", text("created_at DESC"), text("id DESC")),
     Index(None, "retry_of", text("created_at DESC"), postgresql_where=text("retry_of IS NOT NULL")),
     # Whether something was written to a tenant meanwhile: few runs write.

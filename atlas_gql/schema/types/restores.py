@@ -21,7 +21,7 @@ from atlas_gql.schema.types import plans
 from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.plans import AssignmentChange, RestoreMapping, RestoreSummary, RestoreWarning
-from atlas_gql.schema.types.runs import OperationRun
+from atlas_gql.schema.types.runs import RunConnection
 
 if TYPE_CHECKING:
     from atlas_gql.schema.types.tenants import Tenant
@@ -164,7 +164,7 @@ class RestoreRun(Node):
         return await lists.RESTORE_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("The runs that planned and executed it, the newest first.", HasCapability(Capability.RUNS_VIEW))
-    async def runs(
-        self, info: Info, first: First = 25, after: After = None
-    ) -> Connection[OperationRun] | None:
-        return await lists.SUBJECT_RUNS.page(info, self.tenant_id, self.uuid, first=first, after=after)
+    async def runs(self, info: Info, first: First = 25, after: After = None) -> RunConnection | None:
+        return await lists.SUBJECT_RUNS.page(
+            info, self.tenant_id, self.uuid, first=first, after=after, connection=RunConnection
+        )

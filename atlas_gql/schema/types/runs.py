@@ -15,6 +15,7 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import OperationRunOrderField, OrderDirection, RunItemState, RunOutcome, RunStatus
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
+from atlas_gql.schema.live.moments import cursor_of, present
 from atlas_gql.schema.lookahead import selected
 from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS, TENANT
 from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
@@ -106,10 +107,15 @@ class OperationRun(Node):
     subject_id: strawberry.Private[Any]
     retry_of_id: strawberry.Private[Any]
     verified: strawberry.Private[Any]
+    moment: strawberry.Private[str]
 
     @resolved("How far it is.")
     def counters(self) -> RunCounters:
         return self  # type: ignore[return-value] # the row has the counters' columns
+
+    @resolved("Where the stream of its events goes on from here: give it as `after` to `runEvents`.")
+    def event_cursor(self) -> str:
+        return cursor_of(self.moment)
 
     @resolved("Who started it.")
     def initiator(self) -> Actor:
@@ -178,10 +184,10 @@ class OperationRun(Node):
     @resolved(
         "The runs that repeat it for what failed here, the newest first.", HasCapability(Capability.RUNS_VIEW)
     )
-    async def retries(
-        self, info: Info, first: First = 25, after: After = None
-    ) -> Connection[OperationRun] | None:
-        return await lists.RUN_RETRIES.page(info, self.tenant_id, self.uuid, first=first, after=after)
+    async def retries(self, info: Info, first: First = 25, after: After = None) -> RunConnection | None:
+        return await lists.RUN_RETRIES.page(
+            info, self.tenant_id, self.uuid, first=first, after=after, connection=RunConnection
+        )
 
     @resolved("Its items, in the order they were begun.", HasCapability(Capability.RUNS_VIEW))
     async def items(
@@ -201,6 +207,20 @@ class OperationRun(Node):
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[AuditEntry] | None:
         return await lists.RUN_AUDIT.page(info, self.tenant_id, self.uuid, first=first, after=after)
+
+
+@strawberry.type(name="OperationRunConnection", description="A page of a list of runs.")
+class RunConnection(Connection[OperationRun]):
+    moment: strawberry.Private[str | None] = None
+
+    @resolved("Where the stream of changes goes on from this page: give it as `after` to `runsChanged`.")
+    def event_cursor(self) -> str | None:
+        return self.moment and cursor_of(self.moment)
+
+    @classmethod
+    async def before(cls, info: Info) -> dict[str, Any]:
+        # Before the page is read: what is committed in between is told again, and not left out.
+        return {"moment": await present(info.context.database)} if "eventCursor" in selected(info, ()) else {}
 
 
 @strawberry.type(description="Something that names a run.")
@@ -236,6 +256,16 @@ class OperationRunFilter:
             outcome=self.outcome,
             created_after=self.created_after,
             created_before=self.created_before,
+        )
+
+    def matches(self, row: Any) -> bool:
+        """Whether a row that was read meets the conditions; the same as `where`."""
+        return (
+            (self.types is None or row.type in self.types)
+            and (self.status is None or row.status in self.status)
+            and (self.outcome is None or row.outcome in self.outcome)
+            and (self.created_after is None or row.created_at > self.created_after)
+            and (self.created_before is None or row.created_at < self.created_before)
         )
 
 

@@ -23,7 +23,7 @@ from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.policies import Policy, PolicyFilter
 from atlas_gql.schema.types.restores import RestoreRun
-from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
+from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ class Tenant(Node):
         after: After = None,
         filter: RunFilter = None,
         order_by: RunOrder = None,
-    ) -> Connection[OperationRun] | None:
+    ) -> RunConnection | None:
         return await lists.TENANT_RUNS.page(
-            info, self.uuid, first=first, after=after, **arguments(filter, order_by)
+            info, self.uuid, first=first, after=after, **arguments(filter, order_by), connection=RunConnection
         )
 
     @resolved("Its audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))

@@ -17,7 +17,7 @@ from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.credentials import Credential
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
-from atlas_gql.schema.types.runs import OperationRun, RunFilter, RunOrder, arguments
+from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
 
 
@@ -78,10 +78,12 @@ class Workspace(Node):
         after: After = None,
         filter: RunFilter = None,
         order_by: RunOrder = None,
-    ) -> Connection[OperationRun] | None:
+    ) -> RunConnection | None:
         asked = arguments(filter, order_by)
         asked["where"] |= _within(info, self, Capability.RUNS_VIEW)
-        return await lists.WORKSPACE_RUNS.page(info, self.uuid, first=first, after=after, **asked)
+        return await lists.WORKSPACE_RUNS.page(
+            info, self.uuid, first=first, after=after, **asked, connection=RunConnection
+        )
 
     @resolved(
         "The audit trail of its tenants, and its own for who sees all of it; the newest first.",
