@@ -74,14 +74,16 @@ def _ensure_database(admin_url: str) -> None:
 def ensure_current(location: Location) -> None:
     """See that the database can be served from, and is of this version's schema.
 
-    An embedded server that is new is given its schema; nothing else is changed. The application must not
-    be able to go past the database's defences. Raises ConfigurationError that says what to do.
+    An embedded server is given it, also where it has an older one; nothing else is changed. The application
+    must not be able to go past the database's defences. Raises ConfigurationError that says what to do.
     """
     revision = revision_of(location)
-    if revision is None and location.is_embedded:
+    if revision == migrate.head():
+        return
+    if location.is_embedded and (revision is None or migrate.is_known(revision)):
         assert location.admin_url is not None
         migrate.upgrade(location.admin_url, app_password=location.app_password)
-    elif revision != migrate.head():
+    else:
         raise ConfigurationError(
             f"The database's schema is at {revision or 'nothing'}; this version of Atlas needs"
             f" {migrate.head()}. Run `atlas db upgrade`."

@@ -17,6 +17,7 @@ from atlas_gql.graph import (
     Pacer,
     Policy,
     ReadBack,
+    check_assignments,
     contract_of,
     parse_assignment,
     write_assignments,
@@ -205,6 +206,14 @@ class Restore:
             )
         except OperationFailure as exc:
             self.failures.append(exc)
+
+    async def confirm(self, writes: Sequence[PlannedWrite]) -> None:
+        for write in writes:
+            contract = contract_of(write.policy_type)
+            try:
+                await check_assignments(self._graph, contract, write.target_id, planned_from=write.base_hash)
+            except OperationFailure as exc:
+                self.failures.append(exc)
 
 
 class Context(SimpleNamespace):
