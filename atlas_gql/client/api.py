@@ -21,7 +21,8 @@ STREAMING = httpx.Timeout(300, connect=10)
 PATIENCE = 10.0
 """Seconds for which a query is sent again when the API does not answer."""
 PAGE = 100
-_BUSY = (429, 502, 503, 504)
+_AWAY = (502, 503, 504)
+_BUSY = (429, *_AWAY)
 _REFUSED = (409, 413, 422, 429)
 _NOT_ALLOWED = ("UNAUTHENTICATED", "FORBIDDEN", "NOT_FOUND")
 _INVALID = ("VALIDATION_FAILED", "BAD_USER_INPUT")
@@ -131,14 +132,14 @@ class Api:
 
     def _failure(self, answer: httpx.Response) -> ApiError:
         """What an answer beside GraphQL says that is no success."""
-        if answer.status_code in _BUSY and answer.status_code not in _REFUSED:
+        if answer.status_code in _AWAY:
             return self._busy(answer)
-        errors = body_of(answer).get("errors")
-        if not errors:
-            return _no_atlas(answer)
-        if answer.status_code in _REFUSED:
-            return _refusal({"message": errors[0]["message"], "code": errors[0]["extensions"]["code"]})
-        return _error(errors[0])
+        match body_of(answer):
+            case {"errors": [{"message": message, "extensions": {"code": code}} as error, *_]}:
+                refused = answer.status_code in _REFUSED
+                return _refusal({"message": message, "code": code}) if refused else _error(error)
+            case _:
+                return _no_atlas(answer)
 
     def _busy(self, answer: httpx.Response) -> NoAnswer:
         return NoAnswer(f"{self.url} answers {answer.status_code}: it cannot work at the moment.")

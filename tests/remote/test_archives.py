@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import threading
 import zipfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -120,30 +123,36 @@ def test_a_file_that_is_not_there(shell, tmp_path: Path):
     assert "does not exist" in shell.says("backup", "import", tmp_path / "no.zip", code=2)
 
 
-def cut_after(some: int, then: Callable[[], None]):
-    """What sends an archive, but only so many bytes of it before something happens."""
-
-    async def chunks(file):
-        file.seek(0)
-        yield file.read(some)
-        then()
-        yield file.read()
-
-    return chunks
-
-
 @pytest.mark.parametrize("there", [None, "precious"], ids=["new", "forced"])
 def test_an_api_that_is_lost_on_the_way_leaves_what_was_there(
     as_user, place, door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str | None
 ):
     backed_up(place)
-    monkeypatch.setattr("atlas_gql.schema.archives._chunks", cut_after(1000, door.shut))
+    shut = threading.Event()
+
+    async def chunks(archive):
+        archive.seek(0)
+        yield archive.read(1000)
+        await asyncio.to_thread(shut.wait, 30)
+        yield archive.read()
+
+    @contextmanager
+    def progress(_label):
+        def tell(*_):
+            door.shut()
+            shut.set()
+
+        yield tell
+
+    monkeypatch.setattr("atlas_gql.schema.archives._chunks", chunks)
+    monkeypatch.setattr("atlas_gql.cli.remote.archives._progress", progress)
     file = tmp_path / "larkspur.zip"
     if there:
         file.write_text(there)
     before = set(tmp_path.rglob("*"))
     said = as_user(place.token, door.url).says("backup", "export", "latest", file, "--force", code=1)
     assert said == f"error: {door.url} does not answer (the connection broke).\n"
+    assert shut.is_set()
     assert set(tmp_path.rglob("*")) == before
     assert not there or file.read_text() == there
 
@@ -161,6 +170,16 @@ def test_an_archive_that_comes_damaged_is_not_kept(
     said = shell.says("backup", "export", "latest", tmp_path / "larkspur.zip", code=1)
     assert said.startswith("error: The archive is not as it was made")
     assert not (tmp_path / "larkspur.zip").exists()
+
+
+def test_what_answers_without_an_archive_is_no_atlas(
+    shell, place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    backed_up(place)
+    monkeypatch.setattr("atlas_gql.schema.archives.MEDIA_TYPE", "text/html")  # a proxy's page, perhaps
+    said = shell.says("backup", "export", "latest", tmp_path / "larkspur.zip", code=1)
+    assert said.endswith("/archive is no Atlas: it answers without an archive.\n")
+    assert list(tmp_path.glob("*.zip")) == []
 
 
 def test_an_import_without_an_answer_may_be_repeated(
