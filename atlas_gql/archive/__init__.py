@@ -13,7 +13,7 @@ describes the format.
 from __future__ import annotations
 
 from atlas_gql.archive.form import FORMAT, MEDIA_TYPE, VERSION
-from atlas_gql.archive.reading import ArchiveReader, read_archive
+from atlas_gql.archive.reading import ArchiveReader, check_seal, read_archive
 from atlas_gql.archive.records import Facts, ItemState, Record
 from atlas_gql.archive.writing import ArchiveWriter, write_archive
 
@@ -26,6 +26,7 @@ __all__ = [
     "Facts",
     "ItemState",
     "Record",
+    "check_seal",
     "read_archive",
     "write_archive",
 ]

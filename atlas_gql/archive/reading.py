@@ -63,13 +63,26 @@ def read_archive(file: BinaryIO, *, largest: int) -> Iterator[ArchiveReader]:
     """
     with _opened(file) as archive:
         manifest = _manifest(archive)
-        digest = _check_seal(file)
+        digest = check_seal(file)
         names = [info.filename for info in archive.infolist()]
         if sorted(names) != sorted(MEMBERS):
             raise ArchiveInvalid("An archive has three members, and no others.")
         if sum(info.file_size for info in archive.infolist()) > largest:
             raise ArchiveTooLarge
         yield ArchiveReader(archive, manifest, digest)
+
+
+def check_seal(file: BinaryIO) -> bytes:
+    """The digest at the end of the file. Raises ArchiveDamaged unless it is that of all before it."""
+    left = file.seek(0, 2) - SEAL
+    file.seek(0)
+    sha256 = hashlib.sha256()
+    while left > 0 and (chunk := file.read(min(left, _CHUNK))):
+        sha256.update(chunk)
+        left -= len(chunk)
+    if file.read() != sha256.hexdigest().encode():
+        raise ArchiveDamaged
+    return sha256.digest()
 
 
 class ArchiveReader:
@@ -214,19 +227,6 @@ def _manifest(archive: zipfile.ZipFile) -> Any:
     if version > VERSION:
         raise ArchiveTooNew
     return manifest
-
-
-def _check_seal(file: BinaryIO) -> bytes:
-    """The digest at the end of the file. Raises ArchiveDamaged unless it is that of all before it."""
-    left = file.seek(0, 2) - SEAL
-    file.seek(0)
-    sha256 = hashlib.sha256()
-    while left > 0 and (chunk := file.read(min(left, _CHUNK))):
-        sha256.update(chunk)
-        left -= len(chunk)
-    if file.read() != sha256.hexdigest().encode():
-        raise ArchiveDamaged
-    return sha256.digest()
 
 
 def _listed(given: Any) -> _Listed:

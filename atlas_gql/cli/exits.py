@@ -28,7 +28,10 @@ class ExitCode(IntEnum):
     USAGE = 2, "The command was called wrongly, or a value does not fit."
     FAILED_ITEMS = 3, "The run ended, and some of its items failed."
     LEFT_OUT = 4, "Nothing failed, and something was left out on purpose, such as blocked policies."
-    REFUSED = 5, "Nothing was done: a plan that expired, warnings not acknowledged, another run in the way."
+    REFUSED = (
+        5,
+        "Nothing was done: an expired plan, warnings not acknowledged, a damaged archive, a run in the way.",
+    )
     NOT_ALLOWED = 6, "Not logged in, not permitted, or not there."
     RUN_FAILED = 7, "The run failed as a whole, or was cancelled."
     DIFFERENT = 8, "A comparison found differences."

@@ -1,10 +1,11 @@
-"""POST /graphql with a token: queries that are patient, and changes that are sent once."""
+"""The API with a token: queries that are patient, changes that are sent once, bodies that are streamed."""
 
 from __future__ import annotations
 
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -15,10 +16,14 @@ from atlas_gql.client.errors import ApiError, Invalid, NoAnswer, NotAllowed, Ref
 from atlas_gql.client.profiles import Access, is_loopback
 
 TIMEOUT = httpx.Timeout(30, connect=10)
+STREAMING = httpx.Timeout(300, connect=10)
+"""Seconds for the next piece of a body: of a large one, the first comes when all of it has been made."""
 PATIENCE = 10.0
 """Seconds for which a query is sent again when the API does not answer."""
 PAGE = 100
-_BUSY = (429, 502, 503, 504)
+_AWAY = (502, 503, 504)
+_BUSY = (429, *_AWAY)
+_REFUSED = (409, 413, 422, 429)
 _NOT_ALLOWED = ("UNAUTHENTICATED", "FORBIDDEN", "NOT_FOUND")
 _INVALID = ("VALIDATION_FAILED", "BAD_USER_INPUT")
 
@@ -92,23 +97,67 @@ class Api:
             raise _refusal(result)
         return dict(result)
 
+    @contextmanager
+    def stream(self, method: str, path: str, **more: Any) -> Iterator[httpx.Response]:
+        """An answer beside GraphQL, to be read as it comes; `more` is httpx's. The request is sent once."""
+        with (
+            self._answering(),
+            self._http.stream(method, path, timeout=STREAMING, **more) as answer,
+        ):
+            if not answer.is_success:
+                answer.read()
+                raise self._failure(answer)
+            yield answer
+
     def _send(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-        try:
+        with self._answering():
             answer = self._http.post("/graphql", json={"query": document(name), "variables": variables})
+        if answer.status_code in _BUSY:
+            raise self._busy(answer)
+        body = body_of(answer)
+        if body.get("errors"):
+            raise _error(body["errors"][0])
+        data = body.get("data")
+        if not isinstance(data, dict):
+            raise ApiError(f"{answer.url} is no Atlas: it answers without data.")
+        return data
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raises NoAnswer for what goes wrong on the way."""
+        try:
+            yield
         except httpx.HTTPError as exc:
             raise NoAnswer(f"{self.url} does not answer ({_trouble(exc)}).") from exc
-        if answer.status_code in _BUSY:
-            raise NoAnswer(f"{self.url} answers {answer.status_code}: it cannot work at the moment.")
-        try:
-            body = answer.json()
-            errors, data = body.get("errors") or [], body.get("data")
-        except (ValueError, AttributeError):
-            raise ApiError(f"{self.url}/graphql is no Atlas: it answers {answer.status_code}.") from None
-        if errors:
-            raise _error(errors[0])
-        if not isinstance(data, dict):
-            raise ApiError(f"{self.url}/graphql is no Atlas: it answers without data.")
-        return data
+
+    def _failure(self, answer: httpx.Response) -> ApiError:
+        """What an answer beside GraphQL says that is no success."""
+        if answer.status_code in _AWAY:
+            return self._busy(answer)
+        match body_of(answer):
+            case {"errors": [{"message": message, "extensions": {"code": code}} as error, *_]}:
+                refused = answer.status_code in _REFUSED
+                return _refusal({"message": message, "code": code}) if refused else _error(error)
+            case _:
+                return _no_atlas(answer)
+
+    def _busy(self, answer: httpx.Response) -> NoAnswer:
+        return NoAnswer(f"{self.url} answers {answer.status_code}: it cannot work at the moment.")
+
+
+def body_of(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object that an answer is. Raises ApiError for anything else."""
+    try:
+        body = answer.json()
+    except ValueError:
+        raise _no_atlas(answer) from None
+    if not isinstance(body, dict):
+        raise _no_atlas(answer)
+    return body
+
+
+def _no_atlas(answer: httpx.Response) -> ApiError:
+    return ApiError(f"{answer.url} is no Atlas: it answers {answer.status_code}.")
 
 
 def _error(error: dict[str, Any]) -> ApiError:

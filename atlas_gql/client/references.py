@@ -50,7 +50,7 @@ def find_set(api: Api, text: str, tenant: str | None) -> Thing:
         return api.node("backup_set", "BackupSet", id_of("BackupSet", text))
     of = find_tenant(api, tenant)
     for candidate in api.pages("backup_sets", "tenant", "backupSets", tenantId=of["id"]):
-        if candidate["origin"] != "BEFORE_RESTORE" and candidate["state"] in ("COMPLETE", "PARTIAL"):
+        if candidate["origin"] == "REQUESTED" and candidate["state"] in ("COMPLETE", "PARTIAL"):
             return {**candidate, "tenant": of}
     raise NotAllowed(f"{of['name']} has no backup yet: `atlas backup create` makes one.")
 

@@ -24,6 +24,18 @@ def test_colour_and_progress_on_a_terminal_only(shell, place):
     assert b"63/63" in seen
 
 
+def test_a_file_on_its_way_is_shown_on_a_terminal_only(shell, place, tmp_path):
+    backed_up(place)
+    command = [sys.executable, "-m", "atlas_gql.cli", "backup", "export", "latest", tmp_path / "a.zip"]
+    env = {**os.environ, **shell.environment, "TERM": "xterm-256color"}
+    piped = subprocess.run(command, env=env, capture_output=True, check=True, timeout=60)
+    assert (b"Exporting" in piped.stdout, piped.stderr) == (False, b"")
+    size = (tmp_path / "a.zip").stat().st_size
+    seen = on_a_terminal([*command, "--force"], env)
+    assert b"Exporting to a.zip" in seen
+    assert b"%.1f/%.1f kB" % (size / 1000, size / 1000) in seen
+
+
 def on_a_terminal(command: list[str], env: dict[str, str]) -> bytes:
     """All that a command prints on a terminal."""
     ours, theirs = pty.openpty()

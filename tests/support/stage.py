@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
@@ -33,7 +33,7 @@ def console(atlas: Installation) -> Iterator[Console]:
         "a bad day": lambda: damaged(place),
         "Pilot Ring is deleted and made again": lambda: made_again(place, "Pilot Ring"),
     }
-    with tempfile.TemporaryDirectory() as home, capture_logs():
+    with tempfile.TemporaryDirectory() as home, capture_logs(), chdir(home):
         environment = {"HOME": home, "COLUMNS": "100", "MY_TOKEN": place.token}
         nothing: dict[str, Any] = dict.fromkeys(
             ("XDG_CONFIG_HOME", "ATLAS_URL", "ATLAS_TOKEN", "ATLAS_PROFILE")

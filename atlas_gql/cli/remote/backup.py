@@ -1,4 +1,4 @@
-"""`atlas backup`: made, looked at, compared."""
+"""`atlas backup`: made, looked at, compared, deleted; `archives` has what makes files of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 from atlas_gql.cli import exits
 from atlas_gql.cli.backups import prune
 from atlas_gql.cli.output import AsJson, console, show, tell
+from atlas_gql.cli.remote import archives
+from atlas_gql.cli.remote.confirming import agreed
 from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, connected
 from atlas_gql.cli.remote.ending import ended, finish, started
 from atlas_gql.cli.remote.plans import made, show_plan
@@ -146,6 +148,27 @@ def compare(
         compared = made(api, payload["run"], f"Comparing {of['name']}")
         show_plan(api, compared, whole=everything, as_json=as_json)
     finish(exits.of_plan(compared))
+
+
+archives.register(app)
+
+
+@app.command()
+def delete(
+    backup_set: Annotated[str, typer.Argument(metavar="SET", help="The backup set, by id.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    profile: OfProfile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a backup set for ever, unless a run, a plan that can be executed or an undo needs it."""
+    with connected(profile) as api:
+        found = api.node("backup_set", "BackupSet", id_of("BackupSet", backup_set))
+        named = f"the backup set {found['uuid']} of {found['tenant']['name']}"
+        if not yes:
+            held = policies(found["itemCount"])
+            agreed(f"Delete {named}, made {moment(found['createdAt'])}, with {held}?")
+        deleted = api.change("delete_set", backupSetId=found["id"])["deletedId"]
+    tell(f"Deleted {named}.", {"deletedId": deleted, "uuid": found["uuid"]}, as_json=as_json)
 
 
 def _words(row: Mapping[str, Any]) -> dict[str, str]:

@@ -96,6 +96,13 @@ def idempotent(given: str | None) -> Iterator[str]:
         ) from exc
 
 
+def agreed(question: str) -> None:
+    """Ask a person. Raises Refused when they say no, and BadParameter where nobody can be asked."""
+    need_terminal("--yes")
+    if not typer.confirm(question, err=True):
+        raise Refused("Nothing was done.", result={})
+
+
 def at_terminal() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty()
