@@ -13,6 +13,7 @@ from graphql import OperationDefinitionNode, OperationType, parse
 
 from support.documents import blocks
 from support.paths import ROOT
+from support.steps import faults
 from support.watching import PLAIN, by_sse, events
 from support.world import World
 
@@ -57,12 +58,15 @@ def test_the_client_follows_a_workspace(world: World, monkeypatch: pytest.Monkey
                 raise broken
 
     client["answers"] = cut_once
+    # So slow that it is seen to run before it is seen to have ended.
+    faults(place, {"method": "GET", "latencyMs": 1500})
     started = place.start("fetchAssignments", {"tenantId": place.tenant_id})["run"]["uuid"]
     seen = []
     for run in client["changed_runs"](place.atlas.url, place.token, place.workspace_id, after):
         seen += [run["status"]] if run["uuid"] == started else []
         if seen[-1:] == ["COMPLETED"]:
             break
+    faults(place)
     assert next(cut, None) is None
     with pytest.raises(client["Refused"], match="UNAUTHENTICATED"):
         next(client["changed_runs"](place.atlas.url, "atlas_unknown", place.workspace_id))
