@@ -22,6 +22,19 @@ class MappingInput:
     target_id: Annotated[str, Doc("The Graph id of its counterpart in the target tenant.")]
 
 
+# What plans and comparisons ask for alike.
+OfKinds = Annotated[
+    tuple[str, ...], Doc("Only these kinds of policy, by Graph's collection name; all when absent.")
+]
+OfPolicies = Annotated[
+    tuple[str, ...], Doc("Only these policies, by their Graph ids in the backup; all when absent.")
+]
+GroupMappings = Annotated[tuple[MappingInput, ...], Doc("Groups that stand for groups of the backup.")]
+FilterMappings = Annotated[
+    tuple[MappingInput, ...], Doc("Assignment filters that stand for filters of the backup.")
+]
+
+
 class SelectedTarget(StrEnum):
     """Whom a selected assignment names."""
 

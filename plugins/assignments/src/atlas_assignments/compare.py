@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from atlas_assignments.choices import MappingInput, check_mapped, options_of
+from atlas_assignments.choices import (
+    FilterMappings,
+    GroupMappings,
+    OfKinds,
+    OfPolicies,
+    check_mapped,
+    options_of,
+)
 from atlas_assignments.fetch import check_policy_types
 from atlas_assignments.planner import AssignmentRestoreMode
 from atlas_assignments.planning import make_plan
@@ -27,18 +34,10 @@ class CompareBackupInput:
         Ref("BackupSet", "backups.view"),
         Doc("The backup set of this tenant to compare it with; the tenant as it is when absent."),
     ] = None
-    policy_types: Annotated[
-        tuple[str, ...], Doc("Only these kinds of policy, by Graph's collection name; all when absent.")
-    ] = ()
-    policy_ids: Annotated[
-        tuple[str, ...], Doc("Only these policies, by their Graph ids in the backup; all when absent.")
-    ] = ()
-    group_mappings: Annotated[
-        tuple[MappingInput, ...], Doc("Groups that stand for groups of the backup.")
-    ] = ()
-    filter_mappings: Annotated[
-        tuple[MappingInput, ...], Doc("Assignment filters that stand for filters of the backup.")
-    ] = ()
+    policy_types: OfKinds = ()
+    policy_ids: OfPolicies = ()
+    group_mappings: GroupMappings = ()
+    filter_mappings: FilterMappings = ()
 
 
 async def create_comparison(start: Start, given: CompareBackupInput) -> None:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from atlas_assignments.choices import AssignmentSelectionInput, MappingInput, check_mapped, options_of
+from atlas_assignments.choices import (
+    AssignmentSelectionInput,
+    FilterMappings,
+    GroupMappings,
+    OfKinds,
+    OfPolicies,
+    check_mapped,
+    options_of,
+)
 from atlas_assignments.fetch import check_policy_types
 from atlas_assignments.planner import AssignmentRestoreMode
 from atlas_assignments.planning import make_plan
@@ -26,12 +34,8 @@ class PlanAssignmentRestoreInput:
     mode: Annotated[
         AssignmentRestoreMode, Doc("How the backup's set and the one that is there become one.")
     ] = AssignmentRestoreMode.REPLACE
-    policy_types: Annotated[
-        tuple[str, ...], Doc("Only these kinds of policy, by Graph's collection name; all when absent.")
-    ] = ()
-    policy_ids: Annotated[
-        tuple[str, ...], Doc("Only these policies, by their Graph ids in the backup; all when absent.")
-    ] = ()
+    policy_types: OfKinds = ()
+    policy_ids: OfPolicies = ()
     assignments: Annotated[
         tuple[AssignmentSelectionInput, ...],
         Doc("Only these assignments. They are merged into what is there: `mode` must be MERGE."),
@@ -39,12 +43,8 @@ class PlanAssignmentRestoreInput:
     unresolved_includes: Annotated[
         UnresolvedIncludes, Doc("What to do about an included group that the target tenant does not have.")
     ] = UnresolvedIncludes.BLOCK
-    group_mappings: Annotated[
-        tuple[MappingInput, ...], Doc("Groups that stand for groups of the backup.")
-    ] = ()
-    filter_mappings: Annotated[
-        tuple[MappingInput, ...], Doc("Assignment filters that stand for filters of the backup.")
-    ] = ()
+    group_mappings: GroupMappings = ()
+    filter_mappings: FilterMappings = ()
 
 
 async def create_restore_run(start: Start, given: PlanAssignmentRestoreInput) -> None:
