@@ -5,7 +5,7 @@ JOBS ?= auto
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: help demo test check format dev schema docs schema-current schema-check conformance test-pgsql faults \
-	bench-runs bench-limits bench-graph bench-live lock clean
+	bench-runs bench-limits bench-graph bench-live bench-api lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ bench-graph: .venv/.dev  ## What backups and restores cost against a simulated M
 
 bench-live: .venv/.dev  ## What 1,000 subscriptions cost a web process
 	@$(BIN)/python benchmarks/live.py
+
+bench-api: .venv/.dev  ## What reading costs, with a million runs, beside a hand-written endpoint (minutes)
+	@$(BIN)/python benchmarks/api.py
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

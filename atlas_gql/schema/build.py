@@ -18,6 +18,7 @@ from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.live.subscriptions import Subscription
 from atlas_gql.schema.mutations import cancel_field, start_field
+from atlas_gql.schema.plain import PlainExecutor
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
@@ -55,6 +56,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             query=Query,
             mutation=mutation,
             subscription=Subscription,
+            execution_context_class=PlainExecutor,
             config=StrawberryConfig(sort_schema=True),
         )
     except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:
