@@ -10,16 +10,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, Uuid, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, LargeBinary, Text, Uuid, bindparam, column, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql import audit
 from atlas_gql.access.actors import Actor
 from atlas_gql.audit import COMMAND, By
-from atlas_gql.db.database import ENGINE, Database, Row, Transaction
+from atlas_gql.db.database import NOBODY, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
-from atlas_gql.db.references import existing
+from atlas_gql.db.references import existing, readable
 from atlas_gql.db.statements import adding
-from atlas_gql.db.tables import api_tokens, memberships, tenant_grants, users
+from atlas_gql.db.tables import api_tokens, users
 from atlas_gql.errors import ValidationError
 from atlas_gql.values import checked_name
 
@@ -32,7 +33,7 @@ _REVOKE = (
     .values(revoked_at=func.now())
 )
 _OF_USER = (
-    select(*(column for column in api_tokens.c if column.name != "hash"))
+    select(*readable(api_tokens))
     .where(api_tokens.c.user_id == bindparam("of_user"))
     .order_by(api_tokens.c.id.desc())
 )
@@ -116,46 +117,26 @@ async def _record(
     )
 
 
-def _rights(where: Any) -> Any:
-    """The select of an actor and all its rights, as one row."""
-    roles = (
-        select(func.jsonb_object_agg(memberships.c.workspace_id, memberships.c.role))
-        .where(memberships.c.user_id == users.c.id)
-        .scalar_subquery()
-    )
-    grants = (
-        select(func.jsonb_object_agg(tenant_grants.c.tenant_id, tenant_grants.c.role))
-        .where(tenant_grants.c.user_id == users.c.id)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            users.c.id.label("user_id"),
-            users.c.name,
-            api_tokens.c.id.label("token_id"),
-            api_tokens.c.plane,
-            roles.label("memberships"),
-            grants.label("grants"),
-        )
-        .select_from(api_tokens.join(users))
-        .where(
-            where,
-            api_tokens.c.revoked_at.is_(None),
-            api_tokens.c.expires_at > func.now(),
-            users.c.disabled_at.is_(None),
-        )
-    )
-
-
-BY_HASH = _rights(api_tokens.c.hash == bindparam("hash", type_=LargeBinary))
-BY_TOKENS = _rights(api_tokens.c.id == any_(bindparam("token_ids", type_=ARRAY(Uuid))))
+_ACTOR = (
+    column("user_id", Uuid),
+    column("name", Text),
+    column("token_id", Uuid),
+    column("plane", Text),
+    column("memberships", JSONB),
+    column("grants", JSONB),
+)
+# All rights behind tokens that open something, as one row each; nothing but this function reads the hashes.
+ACTORS = select(
+    func.atlas_actors(bindparam("hash", type_=LargeBinary), bindparam("token_ids", type_=ARRAY(Uuid)))
+    .table_valued(*_ACTOR)
+)  # fmt: skip
 
 
 async def authenticate(database: Database, token: str) -> Actor | None:
     """The actor behind a token; None for one that is unknown, expired, revoked, or of a disabled user."""
     if not token.startswith(PREFIX):
         return None
-    row = await database.scope(ENGINE).one(BY_HASH, hash=hash_of(token))
+    row = await database.scope(NOBODY).one(ACTORS, hash=hash_of(token), token_ids=None)
     return None if row is None else _actor(row)
 
 
@@ -166,7 +147,7 @@ async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:
 
 async def actors_of_tokens(database: Database, token_ids: Collection[UUID]) -> dict[UUID, Actor]:
     """The actors behind these tokens, by token; those that no longer open anything are not among them."""
-    rows = await database.scope(ENGINE).fetch(BY_TOKENS, token_ids=list(token_ids))
+    rows = await database.scope(NOBODY).fetch(ACTORS, hash=None, token_ids=list(token_ids))
     return {row.token_id: _actor(row) for row in rows}
 
 

@@ -2,11 +2,12 @@
 
     async with database.scope(ENGINE).begin() as tx:      # a transaction
         row = await tx.one(statement, run_id=run_id)
-    rows = await database.scope(actor_scope).fetch(statement)   # one read, one round trip
-    await database.scope(ENGINE).step(work)                     # a transaction that may run twice
+    rows = await database.scope(actor.scope).fetch(statement)   # one read, one round trip
+    await database.scope(claim.scope).step(work)                # a transaction that may run twice
 
 A scope says on whose behalf the database is used. All access goes through one, so that it is the one
-place where row-level security is told who asks.
+place where row-level security is told who asks: in the same message as the first statement, and for that
+transaction only. Who names nobody sees nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 from sqlalchemy.sql.expression import Executable
 
+from atlas_gql.db import roles
 from atlas_gql.db.statements import prepare
 
 T = TypeVar("T")
@@ -38,52 +40,70 @@ BETWEEN_TRIES = 0.2
 SESSION = (
     "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
 )
+AS_ENGINE = f"-c role={roles.ENGINE}"
+"""The option with which a connection that only does the engine's work begins."""
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """On whose behalf the database is used: an actor, one run, or Atlas's own engine."""
+    """On whose behalf the database is used: nobody's, a user's, one run's, or Atlas's own engine."""
 
     kind: str
     user_id: UUID | None = None
     run_id: UUID | None = None
-    tenant_id: UUID | None = None
+
+    @property
+    def setting(self) -> tuple[str, str] | None:
+        """What PostgreSQL is told for the transaction: a setting and its value."""
+        match self.kind:
+            case "actor":
+                return "atlas.user_id", str(self.user_id)
+            case "run":
+                return "atlas.run_id", str(self.run_id)
+            case "engine":
+                return "role", roles.ENGINE
+            case _:
+                return None
 
 
 ENGINE = Scope(kind="engine")
-"""Work of Atlas itself across tenants: authentication, queue, reaper, commands."""
+"""Work of Atlas itself across tenants: queue, reaper, upkeep, commands."""
+NOBODY = Scope(kind="nobody")
+"""No row of any table: authentication, and what concerns the server alone."""
+
+_TELL = b"SELECT set_config(%s, %s, true)"
+_SNAPSHOT = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Transaction:
     """Statements that take effect together, in one scope."""
 
-    def __init__(self, connection: AsyncConnection[Row]) -> None:
+    def __init__(self, connection: AsyncConnection[Row], scope: Scope) -> None:
         self._connection = connection
+        self._untold = scope.setting
 
     async def execute(self, statement: Executable, **parameters: Any) -> int:
         """Run a statement; gives the number of rows it touched."""
-        prepared = prepare(statement)
-        cursor = await self._connection.execute(prepared.sql.encode(), prepared.parameters(parameters))
-        return cursor.rowcount
+        return (await self._run(statement, parameters)).rowcount
 
     async def execute_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run a statement once for each set of parameters, in one round trip; gives the rows touched."""
         if not rows:
             return 0
         prepared = prepare(statement)
+        await self._tell()
         async with self._connection.cursor() as cursor:
             await cursor.executemany(prepared.sql.encode(), [prepared.parameters(row) for row in rows])
             return cursor.rowcount
 
     async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
-        prepared = prepare(statement)
-        cursor = await self._connection.execute(prepared.sql.encode(), prepared.parameters(parameters))
-        return await cursor.fetchall()
+        return await (await self._run(statement, parameters)).fetchall()
 
     async def pages(self, statement: Executable, *, size: int, **parameters: Any) -> AsyncIterator[list[Row]]:
         """The rows of one statement, so many at a time: the server keeps what was not asked for yet."""
         prepared = prepare(statement)
+        await self._tell()
         async with self._connection.cursor(name="pages") as cursor:
             await cursor.execute(prepared.sql.encode(), prepared.parameters(parameters))
             while rows := await cursor.fetchmany(size):
@@ -93,6 +113,26 @@ class Transaction:
         """The first row, or None."""
         rows = await self.fetch(statement, **parameters)
         return rows[0] if rows else None
+
+    def become_engine(self) -> None:
+        """What follows in this transaction is Atlas's own work, across tenants."""
+        self._untold = ENGINE.setting
+
+    async def _run(self, statement: Executable, parameters: Mapping[str, Any]) -> AsyncCursor[Row]:
+        prepared = prepare(statement)
+        text, values = prepared.sql.encode(), prepared.parameters(parameters)
+        if self._untold is None:
+            return await self._connection.execute(text, values)
+        # Sent as one message, that ends with a Sync: without a transaction of its own, it is one until there.
+        async with self._connection.pipeline():
+            await self._tell()
+            return await self._connection.execute(text, values)
+
+    async def _tell(self) -> None:
+        """Tell PostgreSQL whose the transaction is, where it does not know yet."""
+        if self._untold is not None:
+            setting, self._untold = self._untold, None
+            await self._connection.execute(_TELL, setting)
 
 
 class ScopedDatabase:
@@ -107,7 +147,7 @@ class ScopedDatabase:
 
         async def read() -> list[Row]:
             async with self._pool.connection() as connection:
-                return await Transaction(connection).fetch(statement, **parameters)
+                return await Transaction(connection, self.scope).fetch(statement, **parameters)
 
         return await self._until_it_works(read)
 
@@ -118,11 +158,14 @@ class ScopedDatabase:
     async def execute(self, statement: Executable, **parameters: Any) -> int:
         """One statement that is its own transaction; gives the number of rows it touched."""
         async with self._pool.connection() as connection:
-            return await Transaction(connection).execute(statement, **parameters)
+            return await Transaction(connection, self.scope).execute(statement, **parameters)
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Transaction]:
-        """A READ COMMITTED transaction: committed at the end, rolled back by an exception."""
+    async def begin(self, *, snapshot: bool = False) -> AsyncIterator[Transaction]:
+        """A READ COMMITTED transaction: committed at the end, rolled back by an exception.
+
+        With `snapshot` it only reads, and all of it sees what its first statement saw.
+        """
         async with AsyncExitStack() as stack:
 
             async def begun() -> AsyncConnection[Row]:
@@ -132,7 +175,10 @@ class ScopedDatabase:
                     stack.push_async_exit(trying.pop_all())
                     return connection
 
-            yield Transaction(await self._until_it_works(begun))
+            connection = await self._until_it_works(begun)
+            if snapshot:
+                await connection.execute(_SNAPSHOT)
+            yield Transaction(connection, self.scope)
 
     async def step(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """What `work` gives, done in a transaction; in another one when the connection breaks.
@@ -142,7 +188,7 @@ class ScopedDatabase:
 
         async def attempt() -> T:
             async with self._pool.connection() as connection, connection.transaction():
-                return await work(Transaction(connection))
+                return await work(Transaction(connection, self.scope))
 
         return await self._until_it_works(attempt)
 

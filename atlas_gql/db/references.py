@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Column, Select, Table, bindparam, select
 
 from atlas_gql.db.database import Row, Transaction
 from atlas_gql.errors import ValidationError
@@ -20,6 +22,11 @@ async def existing(tx: Transaction, table: Table, row_id: UUID, *, field: str) -
     return row
 
 
+def readable(table: Table) -> Sequence[Column[Any]]:
+    """The columns of a table that its rows are read with; PostgreSQL gives nobody the others."""
+    return [column for column in table.c if not column.info.get("write_only")]
+
+
 @cache
 def _by_id(table: Table) -> Select[tuple[object, ...]]:
-    return select(table).where(table.c.id == bindparam("row_id"))
+    return select(*readable(table)).where(table.c.id == bindparam("row_id"))

@@ -1,7 +1,8 @@
-"""The two database roles: `atlas_owner` owns and migrates, `atlas_app` serves.
+"""The database roles: `atlas_owner` owns and migrates, `atlas_app` serves, `atlas_engine` is what it becomes.
 
-Neither is a superuser or may bypass row-level security. Roles belong to the whole server, so making
-them is not a migration; it happens before the first one and may be repeated.
+None is a superuser or may bypass row-level security. What `atlas_app` sees depends on the scope it names;
+for work across tenants it becomes `atlas_engine`, whose rights it does not inherit. Roles belong to the
+whole server, so making them is not a migration; it happens before the first one and may be repeated.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from sqlalchemy import Connection, text
 
 OWNER = "atlas_owner"
 APP = "atlas_app"
+ENGINE = "atlas_engine"
+
+NO_INHERIT_OPTION = 160000
+"""The version of PostgreSQL before which inheriting is a matter of the role, not of each membership."""
 
 _READY = text(
     """
@@ -18,14 +23,15 @@ _READY = text(
         AND has_schema_privilege(owner.oid, 'public', 'CREATE')
         AND has_database_privilege(app.oid, current_database(), 'CONNECT')
         AND NOT has_database_privilege(app.oid, current_database(), 'TEMPORARY')
-    FROM pg_roles AS owner, pg_roles AS app
-    WHERE owner.rolname = 'atlas_owner' AND app.rolname = 'atlas_app'
+        AND pg_has_role(app.oid, engine.oid, 'MEMBER') AND NOT pg_has_role(app.oid, engine.oid, 'USAGE')
+    FROM pg_roles AS owner, pg_roles AS app, pg_roles AS engine
+    WHERE owner.rolname = 'atlas_owner' AND app.rolname = 'atlas_app' AND engine.rolname = 'atlas_engine'
     """
 )
 
 
 def ensure_roles(connection: Connection, app_password: str | None) -> None:
-    """Make both roles where they are missing, and give them this database.
+    """Make the roles where they are missing, and give them this database.
 
     `app_password` is given to `atlas_app` when it is made here; an existing role is left as it is.
     The connection's role needs CREATEROLE and the database for that; when all is there already, it needs
@@ -35,16 +41,31 @@ def ensure_roles(connection: Connection, app_password: str | None) -> None:
         return
     _ensure(connection, OWNER, sql.SQL("NOLOGIN"))
     _ensure(connection, APP, sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(app_password)))
+    _ensure(connection, ENGINE, sql.SQL("NOLOGIN"))
     raw = connection.connection.driver_connection
     assert raw is not None
     user, database = connection.execute(text("SELECT current_user, current_database()")).one()
     if user != OWNER:
         raw.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(user)))
+    _let_become_engine(connection)
     name = sql.Identifier(database)
     raw.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
     raw.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(name))
     raw.execute(sql.SQL("GRANT CREATE, USAGE ON SCHEMA public TO {}").format(sql.Identifier(OWNER)))
+    raw.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(ENGINE)))
     raw.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(APP)))
+
+
+def _let_become_engine(connection: Connection) -> None:
+    """Let `atlas_app` become `atlas_engine`, and not inherit from it: that would count in every scope."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    app, engine = sql.Identifier(APP), sql.Identifier(ENGINE)
+    if raw.info.server_version < NO_INHERIT_OPTION:
+        raw.execute(sql.SQL("ALTER ROLE {} NOINHERIT").format(app))
+        raw.execute(sql.SQL("GRANT {} TO {}").format(engine, app))
+    else:
+        raw.execute(sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(engine, app))
 
 
 def _ensure(connection: Connection, role: str, options: sql.Composable) -> None:

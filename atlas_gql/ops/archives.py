@@ -40,8 +40,6 @@ T = TypeVar("T")
 PAGE = 500
 """Rows on their way at once."""
 
-# The set as it is at one moment, whatever a retry or a deletion does meanwhile; nobody is kept waiting.
-_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 _SET = text(
     """
     SELECT kept.id, kept.workspace_id, kept.origin, kept.state, kept.policy_types, kept.overlapped_write,
@@ -124,8 +122,8 @@ async def export_set(
     database: ScopedDatabase, by: By, file: BinaryIO, *, set_id: UUID, tenant_id: UUID
 ) -> Exported:
     """Write a tenant's set into a file; audited. Raises NotFound, and BackupSetInUse while it is captured."""
-    async with database.begin() as tx:
-        await tx.execute(_SNAPSHOT)
+    # The set as it is at one moment, whatever a retry or a deletion does meanwhile; nobody is kept waiting.
+    async with database.begin(snapshot=True) as tx:
         row = await tx.one(_SET, set_id=set_id, tenant_id=tenant_id)
         if row is None:
             raise NotFound

@@ -21,7 +21,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from atlas_gql.db.database import KEEPALIVES
+from atlas_gql.db.database import AS_ENGINE, KEEPALIVES
 from atlas_gql.ops.leases import CANCELS, RENEW, Claim, boot_clock
 
 log = structlog.get_logger("atlas.heartbeat")
@@ -155,7 +155,7 @@ class Heartbeat:
                 self._url,
                 autocommit=True,
                 connect_timeout=5,
-                options="-c statement_timeout=5s -c lock_timeout=3s",
+                options=f"-c statement_timeout=5s -c lock_timeout=3s {AS_ENGINE}",
                 application_name="atlas heartbeat",
                 **KEEPALIVES,  # type: ignore[arg-type] # libpq takes them as they are
             )

@@ -21,7 +21,7 @@ from huey import Huey, PostgresHuey
 from huey.registry import Message
 from huey.serializer import Serializer
 
-from atlas_gql.db.database import KEEPALIVES
+from atlas_gql.db.database import AS_ENGINE, KEEPALIVES
 
 log = structlog.get_logger("atlas.queue")
 
@@ -115,6 +115,7 @@ class Queue:
         """A connection for one of Huey's threads, which never closes it itself."""
         connection = psycopg.connect(
             self._url,
+            options=AS_ENGINE,
             application_name="atlas queue",
             **KEEPALIVES,  # type: ignore[arg-type] # libpq takes them as they are
         )

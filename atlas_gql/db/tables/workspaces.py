@@ -82,8 +82,9 @@ api_tokens = Table(
     primary_key(),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     required("name"),
-    # SHA-256 of the token, which has 256 random bits of its own: nothing slower is needed.
-    Column("hash", LargeBinary, nullable=False),
+    # SHA-256 of the token, which has 256 random bits of its own: nothing slower is needed. Only
+    # the function that authenticates may read it.
+    Column("hash", LargeBinary, nullable=False, info={"write_only": True}),
     Column("plane", Text, nullable=False, server_default=text("'workspace'")),
     created_at(),
     Column("expires_at", instant("expires_at").type, nullable=False),
