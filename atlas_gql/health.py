@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import NOBODY, Database
 from atlas_gql.metrics import MEDIA_TYPE, Meter
 from atlas_gql.ops.backlog import backlog
 
@@ -41,7 +41,7 @@ def health_routes(
         if reason is None:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    await database.scope(ENGINE).fetch(_PING)
+                    await database.scope(NOBODY).fetch(_PING)
             except Exception as exc:
                 log.warning("not ready", error=type(exc).__name__)
                 reason = NO_DATABASE

@@ -16,7 +16,6 @@ from huey.consumer import Consumer
 from atlas_gql import logs
 from atlas_gql.app import until_signalled
 from atlas_gql.children import follow_parent, write_url
-from atlas_gql.db.database import ENGINE
 from atlas_gql.ops import items
 from atlas_gql.ops.items import Item
 from atlas_gql.plugins import Operation, RunContext, new
@@ -43,7 +42,7 @@ async def restore_like(ctx: Any, _given: Nothing) -> None:
     await ctx.total(ITEMS)
     for number in range(ITEMS):
         for state in (items.INTENT, items.SUCCEEDED):
-            async with ctx._database.scope(ENGINE).begin() as tx:
+            async with ctx._database.begin() as tx:
                 await items.record(tx, ctx._claim, [Item(key=str(number), label="item", state=state)])
         await ctx.check()
 

@@ -27,6 +27,7 @@ from sqlalchemy.sql.expression import Executable
 
 from atlas_gql.db import roles
 from atlas_gql.db.statements import prepare
+from atlas_gql.errors import ConfigurationError
 
 T = TypeVar("T")
 Row = Any
@@ -227,8 +228,19 @@ class Database:
         )
 
     async def open(self, *, within: float = 15) -> None:
-        """Connect. Raises psycopg_pool.PoolTimeout when no connection comes within that many seconds."""
+        """Connect, as a role that row-level security holds.
+
+        Raises psycopg_pool.PoolTimeout when no connection comes within that many seconds, and
+        ConfigurationError for a role that could see more than its scopes.
+        """
         await self._pool.open(wait=True, timeout=within)
+        async with self._pool.connection() as connection:
+            powers = await (await connection.execute(roles.POWERS)).fetchone()
+        try:
+            roles.refuse_power(powers, current=True)
+        except ConfigurationError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         await self._pool.close()

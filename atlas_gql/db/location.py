@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from atlas_gql.db import embedded, migrate
-from atlas_gql.db.roles import APP
+from atlas_gql.db.roles import APP, POWERS, refuse_power
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.settings import Settings
 
@@ -102,7 +101,7 @@ def revision_of(location: Location) -> str | None:
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
             if not location.is_embedded:
-                _refuse_power(connection)
+                refuse_power(connection.execute(POWERS).fetchone())
             there = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
             if not there or not there[0]:
                 return None
@@ -112,14 +111,3 @@ def revision_of(location: Location) -> str | None:
         raise ConfigurationError(
             "ATLAS_DATABASE_URL: PostgreSQL does not answer, or refuses the role."
         ) from exc
-
-
-def _refuse_power(connection: psycopg.Connection[Any]) -> None:
-    powers = connection.execute(
-        "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    ).fetchone()
-    if powers and powers[0]:
-        raise ConfigurationError(
-            "ATLAS_DATABASE_URL connects as a superuser or a role that bypasses row-level security; it must"
-            " connect as atlas_app."
-        )

@@ -10,6 +10,8 @@ from __future__ import annotations
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from atlas_gql.errors import ConfigurationError
+
 OWNER = "atlas_owner"
 APP = "atlas_app"
 ENGINE = "atlas_engine"
@@ -28,6 +30,38 @@ _READY = text(
     WHERE owner.rolname = 'atlas_owner' AND app.rolname = 'atlas_app' AND engine.rolname = 'atlas_engine'
     """
 )
+
+POWERS = b"""
+    SELECT me.rolsuper OR me.rolbypassrls OR coalesce(pg_has_role(owner.oid, 'MEMBER'), false) AS too_many,
+        NOT coalesce(pg_has_role(engine.oid, 'MEMBER'), false) AS too_few,
+        coalesce(pg_has_role(engine.oid, 'USAGE'), false) AS inherited
+    FROM pg_roles AS me
+    LEFT JOIN pg_roles AS owner ON owner.rolname = 'atlas_owner'
+    LEFT JOIN pg_roles AS engine ON engine.rolname = 'atlas_engine'
+    WHERE me.rolname = current_user
+"""
+"""What the role of a connection could do to row-level security; see `refuse_power`."""
+
+
+def refuse_power(powers: tuple[bool, bool, bool] | None, *, current: bool = False) -> None:
+    """Raises ConfigurationError for a role that could see more than the scopes that it names.
+
+    `powers` is the row of `POWERS`. With `current` the role must also be able to work: the schema is there.
+    """
+    if powers is None or powers[0]:
+        raise ConfigurationError(
+            "ATLAS_DATABASE_URL connects as a superuser, as the tables' owner, or as a role that bypasses"
+            f" row-level security; it must connect as {APP}."
+        )
+    if powers[2]:
+        raise ConfigurationError(
+            f"The role of ATLAS_DATABASE_URL inherits from {ENGINE}, and would see every tenant in every"
+            " scope. Run `atlas db upgrade`."
+        )
+    if current and powers[1]:
+        raise ConfigurationError(
+            f"The role of ATLAS_DATABASE_URL may not become {ENGINE}. Run `atlas db upgrade`."
+        )
 
 
 def ensure_roles(connection: Connection, app_password: str | None) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.tables import backup_sets
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import (
@@ -55,7 +55,7 @@ class RestoreWriter(RunRestores):
 
     def __init__(
         self,
-        database: Database,
+        database: ScopedDatabase,
         claim: Claim,
         *,
         plan_life: timedelta,
@@ -164,13 +164,13 @@ class RestoreWriter(RunRestores):
             )
 
         async with self._step:
-            await self._database.scope(ENGINE).step(keep)
+            await self._database.step(keep)
         crash_here(AFTER_INTENT)
         items.stop_if_cancelled(claim)
 
     async def _record(self, *final: Item) -> None:
         async with self._step:
-            await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, final))
+            await self._database.step(lambda tx: items.record(tx, self._claim, final))
         crash_here(AFTER_RESULT)
 
     async def _look_once(self) -> _Resumed:
@@ -178,7 +178,7 @@ class RestoreWriter(RunRestores):
         async with self._once:
             if self._resumed is None:
                 run_id = self._claim.run_id
-                before = await self._database.scope(ENGINE).one(_BEFORE, of_run=run_id)
+                before = await self._database.one(_BEFORE, of_run=run_id)
                 if before is None:
                     raise OperationFailure(
                         "The run has no backup set for the state before it.", reason=ReasonCode.UNKNOWN_ERROR

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ScopedDatabase
 from atlas_gql.graph import APPROVAL_REQUEST
 
 # A request lives for 30 days. Of several for one change the newest counts.
@@ -26,11 +26,11 @@ _FILED = text(
 )
 
 
-async def filed(database: Database, tenant_id: UUID) -> Mapping[str, Mapping[str, str]]:
+async def filed(database: ScopedDatabase, tenant_id: UUID) -> Mapping[str, Mapping[str, str]]:
     """The codes of the requests that restores of the tenant were answered with, of late: by the policy's
     key, and by the fingerprint of what it was to be assigned to."""
     found: dict[str, dict[str, str]] = {}
-    for row in await database.scope(ENGINE).fetch(_FILED, tenant_id=tenant_id):
+    for row in await database.fetch(_FILED, tenant_id=tenant_id):
         code = (row.detail or "").removeprefix(APPROVAL_REQUEST)
         if code != row.detail and code:
             found.setdefault(row.policy, {})[row.desired] = code

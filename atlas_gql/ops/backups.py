@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import backup_sets
 from atlas_gql.errors import NothingToRetry, OperationFailure
@@ -203,7 +203,7 @@ def _row(policy: CapturedPolicy, failure: Failure | None) -> dict[str, Any]:
 class RunBackups:
     """The backup set that one run captures (`Backups` of the plugin API)."""
 
-    def __init__(self, database: Database, claim: Claim, left: Left) -> None:
+    def __init__(self, database: ScopedDatabase, claim: Claim, left: Left) -> None:
         self._database = database
         self._claim = claim
         self._settled = left.settled
@@ -255,7 +255,7 @@ class RunBackups:
                 failures=failures,
             )
 
-        await self._database.scope(ENGINE).step(keep)
+        await self._database.step(keep)
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(claim)
 

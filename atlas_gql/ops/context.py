@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ScopedDatabase
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import GraphClient
 from atlas_gql.ops import items
@@ -33,7 +33,7 @@ class Context:
 
     def __init__(
         self,
-        database: Database,
+        database: ScopedDatabase,
         claim: Claim,
         *,
         tenant: Tenant,
@@ -115,6 +115,6 @@ class Context:
         self._log.info(event, **values)
 
     async def _record(self, item: Item) -> None:
-        await self._database.scope(ENGINE).step(lambda tx: items.record(tx, self._claim, [item]))
+        await self._database.step(lambda tx: items.record(tx, self._claim, [item]))
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(self._claim)

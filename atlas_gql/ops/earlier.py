@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, any_, bindparam, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ScopedDatabase
 from atlas_gql.db.tables import backup_contents, backup_items, backup_sets
 
 _KIND = bindparam("kind", type_=Text)
@@ -44,16 +44,14 @@ _LAST = select(_some.c.external_id, _some.c.name, _some.c.platform, backup_conte
 )
 
 
-async def had(database: Database, *, tenant_id: UUID, set_id: UUID, policy_type: str) -> bool:
+async def had(database: ScopedDatabase, *, tenant_id: UUID, set_id: UUID, policy_type: str) -> bool:
     """As `Backups.had`."""
-    row = await database.scope(ENGINE).one(_HAD, of_tenant=tenant_id, this_set=set_id, kind=policy_type)
+    row = await database.one(_HAD, of_tenant=tenant_id, this_set=set_id, kind=policy_type)
     return row is not None
 
 
 async def last(
-    database: Database, *, tenant_id: UUID, set_id: UUID, policy_type: str, ids: Collection[str]
+    database: ScopedDatabase, *, tenant_id: UUID, set_id: UUID, policy_type: str, ids: Collection[str]
 ) -> list[Any]:
     """The rows behind `Backups.last`."""
-    return await database.scope(ENGINE).fetch(
-        _LAST, of_tenant=tenant_id, this_set=set_id, kind=policy_type, ids=list(ids)
-    )
+    return await database.fetch(_LAST, of_tenant=tenant_id, this_set=set_id, kind=policy_type, ids=list(ids))

@@ -1,6 +1,7 @@
 """The end of a run: one function writes the terminal state, its audit entry and the end of its subject.
 
-All three are one transaction. Terminal is final: PostgreSQL refuses any later change of the row.
+All three are one transaction, in the run's own scope; what concerns others who hold the same real tenant
+is the engine's. Terminal is final: PostgreSQL refuses any later change of the row.
 """
 
 from __future__ import annotations
@@ -8,14 +9,29 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, bindparam, case, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from atlas_gql import audit
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import Database, Transaction
 from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_items, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.ops.crash import INSIDE_FINISH, crash_here
 from atlas_gql.ops.failures import Failure
+from atlas_gql.ops.leases import scope_of
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
 _some_good = runs.c.processed > 0
@@ -114,7 +130,6 @@ _CLOSE_BACKUP = (
             (_CAPTURED, "partial"),
             else_="failed",
         ),
-        overlapped_write=or_(backup_sets.c.overlapped_write, _WRITTEN_MEANWHILE),
         completed_at=func.clock_timestamp(),
         item_count=select(func.count())
         .where(backup_items.c.backup_set_id == backup_sets.c.id)
@@ -123,7 +138,15 @@ _CLOSE_BACKUP = (
         .where(backup_items.c.backup_set_id == backup_sets.c.id, backup_items.c.assignments_state == "failed")
         .scalar_subquery(),
     )
+    .returning(backup_sets.c.id)
 )  # fmt: skip
+
+# The engine's: whoever else holds the real tenant may have written to it, in another workspace as well.
+_MARK_OVERLAPPED = (
+    update(backup_sets)
+    .where(backup_sets.c.id == any_(bindparam("closed", type_=ARRAY(Uuid))), _WRITTEN_MEANWHILE)
+    .values(overlapped_write=True)
+)
 
 _CLOSE_PLAN = (
     update(restore_runs)
@@ -191,27 +214,29 @@ async def finish(
             message=failure.message if failure else None,
         )
         assert row is not None  # it was held
-        await _close_subject(tx, row)
+        closed = await _close_subject(tx, row)
         if row.audit is not None:
             await _audit(tx, row)
+        tx.become_engine()
+        if closed:
+            await tx.execute(
+                _MARK_OVERLAPPED, closed=closed, of_run=run_id, since=row.started_at or row.finished_at
+            )
         await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id)
         crash_here(INSIDE_FINISH)
         return row
 
-    return await database.scope(ENGINE).step(end)
+    return await database.scope(scope_of(run_id)).step(end)
 
 
-async def _close_subject(tx: Transaction, row: Any) -> None:
-    succeeded = row.outcome == "succeeded"
-    await tx.execute(
-        _CLOSE_BACKUP,
-        of_run=row.id,
-        subject_id=row.subject_id,
-        succeeded=succeeded,
-        since=row.started_at or row.finished_at,
+async def _close_subject(tx: Transaction, row: Any) -> list[UUID]:
+    """End what the run worked on; gives the backup sets that ended with it."""
+    closed = await tx.fetch(
+        _CLOSE_BACKUP, of_run=row.id, subject_id=row.subject_id, succeeded=row.outcome == "succeeded"
     )
     if row.subject_kind == "RestoreRun":
         await tx.execute(_CLOSE_PLAN, subject_id=row.subject_id)
+    return [each.id for each in closed]
 
 
 async def _audit(tx: Transaction, row: Any) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import run_items
@@ -142,24 +142,24 @@ async def record(tx: Transaction, claim: Claim, items: Sequence[Item]) -> frozen
     return frozenset(row.key for row in rows)
 
 
-async def set_total(database: Database, claim: Claim, count: int) -> None:
+async def set_total(database: ScopedDatabase, claim: Claim, count: int) -> None:
     """Raise the number of items to `count`."""
 
     async def raise_it(tx: Transaction) -> None:
         await hold(tx, claim)
         await tx.execute(_TOTAL, run_id=claim.run_id, attempt=claim.attempt, count=count)
 
-    await database.scope(ENGINE).step(raise_it)
+    await database.step(raise_it)
 
 
-async def final_keys(database: Database, run_id: UUID) -> frozenset[str]:
+async def final_keys(database: ScopedDatabase, run_id: UUID) -> frozenset[str]:
     """The keys of the items that are final."""
-    return frozenset(row.key for row in await database.scope(ENGINE).fetch(_FINAL, run_id=run_id))
+    return frozenset(row.key for row in await database.fetch(_FINAL, run_id=run_id))
 
 
-async def open_intents(database: Database, run_id: UUID) -> dict[str, Any]:
+async def open_intents(database: ScopedDatabase, run_id: UUID) -> dict[str, Any]:
     """What earlier attempts were about to write and left no result for: key to the intent's data."""
-    return {row.key: row.data for row in await database.scope(ENGINE).fetch(_INTENTS, run_id=run_id)}
+    return {row.key: row.data for row in await database.fetch(_INTENTS, run_id=run_id)}
 
 
 def stop_if_cancelled(claim: Claim) -> None:

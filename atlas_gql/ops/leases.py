@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, case, func, literal, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import ENGINE, Database, Scope, Transaction
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import providers, tenants
 
@@ -42,8 +42,17 @@ class Claim:
     released: bool = False
     """The worker is stopping and wants the run back in the queue at its next step."""
 
+    @property
+    def scope(self) -> Scope:
+        """What the run may see and change: its tenant, and what it is restored from."""
+        return scope_of(self.run_id)
+
     def holds(self) -> bool:
         return not self.lost and boot_clock() < self.deadline
+
+
+def scope_of(run_id: UUID) -> Scope:
+    return Scope(kind="run", run_id=run_id)
 
 
 def fence(claim_columns: Any = runs) -> ColumnElement[bool]:
@@ -187,7 +196,7 @@ async def _claim(
 
 async def release(database: Database, held: Claim, *, after: timedelta = timedelta()) -> bool:
     """Give a run back to the queue, to be claimed after a while; False when it was not ours any more."""
-    released = await database.scope(ENGINE).step(
+    released = await database.scope(held.scope).step(
         lambda tx: tx.execute(_RELEASE, run_id=held.run_id, attempt=held.attempt, after=after)
     )
     return bool(released)

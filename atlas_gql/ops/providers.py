@@ -8,7 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from atlas_gql.db.database import ENGINE, Database, Transaction
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.db.tables import providers
 from atlas_gql.errors import GraphError
@@ -28,7 +28,7 @@ class RunProvider:
     """`Provider` of the plugin API; `client` gives the client that reads, or the one that writes."""
 
     def __init__(
-        self, database: Database, claim: Claim, client: Callable[[bool], Awaitable[GraphClient]]
+        self, database: ScopedDatabase, claim: Claim, client: Callable[[bool], Awaitable[GraphClient]]
     ) -> None:
         self._database = database
         self._claim = claim
@@ -42,7 +42,7 @@ class RunProvider:
             raise
 
     async def writes_enabled(self) -> bool:
-        row = await self._database.scope(ENGINE).one(_WRITES, tenant_id=self._claim.tenant_id)
+        row = await self._database.one(_WRITES, tenant_id=self._claim.tenant_id)
         return row is not None and bool(row.enabled)
 
     async def save(self, report: ProviderReport) -> None:
@@ -52,4 +52,4 @@ class RunProvider:
             await items.hold(tx, claim)
             await tx.execute(_RESULT, run_id=claim.run_id, attempt=claim.attempt, report=asdict(report))
 
-        await self._database.scope(ENGINE).step(keep)
+        await self._database.step(keep)

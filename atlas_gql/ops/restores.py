@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Uuid, bindparam, case, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from atlas_gql.db.database import ENGINE, Database, ScopedDatabase, Transaction
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.tables import (
     backup_contents,
     backup_items,
@@ -220,7 +220,7 @@ _EXPIRED = (restore_runs.c.expires_at <= func.clock_timestamp()).label("expired"
 class RunRestores:
     """The restore run that one run plans or executes (`Restores` of the plugin API, without writing)."""
 
-    def __init__(self, database: Database, claim: Claim, *, plan_life: timedelta) -> None:
+    def __init__(self, database: ScopedDatabase, claim: Claim, *, plan_life: timedelta) -> None:
         self._database = database
         self._claim = claim
         self._plan_life = plan_life
@@ -231,7 +231,7 @@ class RunRestores:
         return subject
 
     async def options(self) -> RestoreOptions:
-        run = await self._database.scope(ENGINE).one(_OPTIONS, restore_run_id=self._id)
+        run = await self._database.one(_OPTIONS, restore_run_id=self._id)
         assert run is not None
         covers = run.options.get("covers")
         return RestoreOptions(
@@ -244,11 +244,11 @@ class RunRestores:
         )
 
     async def source(self) -> list[SourceItem]:
-        rows = await self._database.scope(ENGINE).fetch(_ITEMS, restore_run_id=self._id)
+        rows = await self._database.fetch(_ITEMS, restore_run_id=self._id)
         return [_source(row, row.position, row.left_behind) for row in rows]
 
     async def against(self) -> list[SourceItem]:
-        rows = await self._database.scope(ENGINE).fetch(_AGAINST, restore_run_id=self._id)
+        rows = await self._database.fetch(_AGAINST, restore_run_id=self._id)
         return [_source(row, position) for position, row in enumerate(rows)]
 
     async def save(self, planned: Sequence[PlannedPolicy]) -> None:
@@ -260,7 +260,7 @@ class RunRestores:
             rows = await tx.fetch(_PLAN_ITEM, restore_run_id=self._id, rows=planned_rows)
             await items.record(tx, claim, [_planned_item(row) for row in rows])
 
-        await self._database.scope(ENGINE).step(keep)
+        await self._database.step(keep)
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(claim)
 
@@ -293,15 +293,15 @@ class RunRestores:
                     rows=[_other(policy, len(rows) + n) for n, policy in enumerate(others)],
                 )
 
-        await self._database.scope(ENGINE).step(close)
+        await self._database.step(close)
 
     async def plan(self) -> list[PlannedWrite]:
-        rows = await self._database.scope(ENGINE).fetch(_PLAN, restore_run_id=self._id)
+        rows = await self._database.fetch(_PLAN, restore_run_id=self._id)
         return [_write(row) for row in rows]
 
     async def plan_groups(self) -> frozenset[str]:
         """The ids of the groups that the policies to be written were assigned to when they were planned."""
-        rows = await self._database.scope(ENGINE).fetch(_GROUPS, restore_run_id=self._id)
+        rows = await self._database.fetch(_GROUPS, restore_run_id=self._id)
         return frozenset(row.id for row in rows if row.id)
 
 

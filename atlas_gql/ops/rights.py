@@ -60,6 +60,7 @@ async def check_rights(database: Database, held: Claim, operation: Operation[Any
     """
     token = held.row.token_id
     actor = await actor_of_token(database, token) if token else None
+    # What the input names may lie where the run sees nothing: the engine looks where that is.
     needed = [(held.workspace_id, held.tenant_id, operation.capability)]
     if actor is not None:
         needed += [

@@ -19,7 +19,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 from sqlalchemy import bindparam, select
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import Database, Scope, ScopedDatabase
 from atlas_gql.db.tables import tenants
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import GraphClient
@@ -61,7 +61,7 @@ class GraphClients(Protocol):
     """Where a tenant's Graph client comes from."""
 
     async def client(
-        self, tenant_id: UUID, *, writing: bool = False, looking: bool = False
+        self, tenant_id: UUID, *, scope: Scope, writing: bool = False, looking: bool = False
     ) -> GraphClient: ...
 
 
@@ -226,25 +226,29 @@ class Tracker:
             )
         given = load(operation.input, held.row.input)
         await check_rights(self._database, held, operation, given)
-        tenant = await self._tenant(held)
-        graph = await self._clients.client(held.tenant_id)
-        left = await self._left(held, operation)
+        # All that a handler can come to use: the run's scope, never the engine's.
+        database = self._database.scope(held.scope)
+        tenant = await self._tenant(database, held)
+        graph = await self._clients.client(held.tenant_id, scope=held.scope)
+        left = await self._left(database, held, operation)
         context = Context(
-            self._database,
+            database,
             held,
             tenant=tenant,
             graph=graph,
             restores=RestoreWriter(
-                self._database,
+                database,
                 held,
                 plan_life=self._limits.plan_life,
                 graph=lambda: self._writer(held, operation),
                 left=left,
             ),
             provider=RunProvider(
-                self._database,
+                database,
                 held,
-                lambda writing: self._clients.client(held.tenant_id, writing=writing, looking=True),
+                lambda writing: self._clients.client(
+                    held.tenant_id, scope=held.scope, writing=writing, looking=True
+                ),
             ),
             executor=self._executor,
             left=left,
@@ -257,14 +261,14 @@ class Tracker:
         if held.lost:
             raise LeaseLost
 
-    async def _left(self, held: Claim, operation: Operation[Any]) -> Left:
+    async def _left(self, database: ScopedDatabase, held: Claim, operation: Operation[Any]) -> Left:
         """What the run that this one retries left to do."""
         if held.row.retry_of is None or operation.target.whole:
             return NOTHING_BEFORE
-        return await left_by(self._database.scope(ENGINE), held.row.retry_of)
+        return await left_by(database, held.row.retry_of)
 
-    async def _tenant(self, held: Claim) -> Tenant:
-        row = await self._database.scope(ENGINE).one(_TENANT, tenant_id=held.tenant_id)
+    async def _tenant(self, database: ScopedDatabase, held: Claim) -> Tenant:
+        row = await database.one(_TENANT, tenant_id=held.tenant_id)
         if row is None or row.archived_at is not None:
             raise OperationFailure("The tenant has been archived.", reason=ReasonCode.MISSING_CONFIGURATION)
         return Tenant(
@@ -281,4 +285,4 @@ class Tracker:
                 reason=ReasonCode.UNSUPPORTED,
                 code="write_refused",
             )
-        return await self._clients.client(held.tenant_id, writing=True)
+        return await self._clients.client(held.tenant_id, scope=held.scope, writing=True)

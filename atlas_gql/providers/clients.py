@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Boolean, bindparam, case, func, select
 
-from atlas_gql.db.database import ENGINE, Database, Row
+from atlas_gql.db.database import Database, Row, Scope
 from atlas_gql.db.tables import credentials, providers, tenants
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.graph import (
@@ -122,12 +122,15 @@ class Clients:
         self._pacer = Pacer()
         self._kept: dict[tuple[UUID, bool], _Kept] = {}
 
-    async def client(self, tenant_id: UUID, *, writing: bool = False, looking: bool = False) -> GraphClient:
+    async def client(
+        self, tenant_id: UUID, *, scope: Scope, writing: bool = False, looking: bool = False
+    ) -> GraphClient:
         """The tenant's client; a NullGraphClient that tells why when there is none to be had.
 
-        With `looking` the one that writes is there also while writes are switched off: to ask what it may.
+        The tenant's provider is read in `scope`. With `looking` the one that writes is there also while
+        writes are switched off: to ask what it may.
         """
-        row = await self._database.scope(ENGINE).one(_PROVIDER, tenant_id=tenant_id, writing=writing)
+        row = await self._database.scope(scope).one(_PROVIDER, tenant_id=tenant_id, writing=writing)
         self._forget_idle()
         if row is None:
             return NullGraphClient(NO_PROVIDER)

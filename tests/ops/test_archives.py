@@ -143,8 +143,8 @@ def test_a_set_costs_two_statements_in_three_a_page_and_no_more(
         costs[pages] = cost
     assert costs == {
         # The tenant, the set, the audit entry; a page: its lock, contents, items.
-        1: {"import": 6, "export": 5, "delete": 6},
-        3: {"import": 12, "export": 5, "delete": 6},
+        1: {"import": 6, "export": 4, "delete": 6},
+        3: {"import": 12, "export": 4, "delete": 6},
     }
 
 

@@ -75,7 +75,7 @@ class Stage:
             await update_provider(tx, COMMAND, provider_id=self.provider, changes=changes)  # type: ignore[arg-type]
 
     async def client(self, *, writing: bool = False) -> Any:
-        return await self.clients.client(self.tenant, writing=writing)
+        return await self.clients.client(self.tenant, scope=ENGINE, writing=writing)
 
 
 @pytest.fixture
@@ -155,11 +155,11 @@ def test_a_client_that_nobody_asks_for_is_let_go_after_a_while(staged) -> None:
         now[0] += KEPT - 1
         same = await stage.client() is gone()
         now[0] += KEPT - 1
-        await stage.clients.client(uuid4())
+        await stage.clients.client(uuid4(), scope=ENGINE)
         gc.collect()
         kept = gone() is not None
         now[0] += 2
-        await stage.clients.client(uuid4())
+        await stage.clients.client(uuid4(), scope=ENGINE)
         gc.collect()
         return [same, kept, gone() is None]
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, Text, Uuid, bindparam, cast, func, select, text, true
 from sqlalchemy import Integer as Int
 
-from atlas_gql.db.database import ENGINE, Database, Row
+from atlas_gql.db.database import ENGINE, NOBODY, Database, Row
 from atlas_gql.db.snapshots import Snapshot
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.schema.live.moments import Moment, present
@@ -76,7 +76,7 @@ class Changes:
 
 async def now(database: Database) -> Moment:
     """The present moment."""
-    return Moment.parse(await present(database.scope(ENGINE)))
+    return Moment.parse(await present(database.scope(NOBODY)))
 
 
 async def changed(

@@ -9,10 +9,106 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+# Evaluated once for a statement, not for each row: that is what the inner selects are for.
+MEMBERS = "workspace_id = ANY ((SELECT atlas_member_of())::uuid[])"
+REACHES_ALL = "workspace_id = ANY ((SELECT atlas_reaches_all_of())::uuid[])"
+GRANTED = "= ANY ((SELECT atlas_granted())::uuid[])"
+ITS_TENANT = "(SELECT atlas_run_tenant())"
+ITSELF = "(SELECT atlas_setting('atlas.run_id'))"
+ME = "(SELECT atlas_setting('atlas.user_id'))"
+WITHIN_REACH = f"{REACHES_ALL} OR tenant_id {GRANTED}"
+OF_RUN = f"tenant_id = {ITS_TENANT}"
+OF_SOURCE = "(SELECT atlas_run_source())"
+
+# By table: the policies, each a command and its condition. What is not here is for the engine alone.
+POLICIES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "workspaces": (("members", "SELECT", "id = ANY ((SELECT atlas_member_of())::uuid[])"),),
+    "users": (
+        ("themselves", "SELECT", f"id = {ME}"),
+        # Memberships are seen as their own policies have it.
+        ("fellows", "SELECT", "EXISTS (SELECT FROM memberships WHERE memberships.user_id = users.id)"),
+    ),
+    "memberships": (
+        ("members", "SELECT", MEMBERS),
+        ("managers", "ALL", REACHES_ALL),
+        ("leaving", "DELETE", f"user_id = {ME}"),
+    ),
+    "tenant_grants": (
+        ("managers", "ALL", REACHES_ALL),
+        ("own", "SELECT", f"user_id = {ME}"),
+        ("leaving", "DELETE", f"user_id = {ME}"),
+    ),
+    "api_tokens": (("own", "ALL", f"user_id = {ME}"),),
+    "tenants": (
+        ("actors", "ALL", f"{REACHES_ALL} OR id {GRANTED}"),
+        ("runs", "SELECT", f"id = {ITS_TENANT}"),
+        ("sources", "SELECT", "id = (SELECT atlas_run_source_tenant())"),
+    ),
+    "credentials": (
+        ("members", "SELECT", MEMBERS),
+        ("managers", "ALL", REACHES_ALL),
+        (
+            "runs",
+            "SELECT",
+            f"EXISTS (SELECT FROM providers WHERE providers.{OF_RUN}"
+            " AND credentials.id IN (providers.credential_id, providers.write_credential_id))",
+        ),
+    ),
+    "providers": (("actors", "ALL", WITHIN_REACH), ("runs", "SELECT", OF_RUN)),
+    "policies": (("actors", "ALL", WITHIN_REACH), ("runs", "ALL", OF_RUN)),
+    "backup_sets": (
+        ("actors", "ALL", WITHIN_REACH),
+        ("runs", "ALL", OF_RUN),
+        ("sources", "SELECT", f"id = {OF_SOURCE}"),
+    ),
+    "backup_items": (
+        ("actors", "ALL", WITHIN_REACH),
+        ("runs", "ALL", OF_RUN),
+        ("sources", "SELECT", f"backup_set_id = {OF_SOURCE}"),
+    ),
+    "backup_contents": (
+        ("actors", "ALL", WITHIN_REACH),
+        ("runs", "ALL", OF_RUN),
+        ("sources", "SELECT", "EXISTS (SELECT FROM backup_items AS item"
+         f" WHERE item.backup_set_id = {OF_SOURCE} AND item.tenant_id = backup_contents.tenant_id"
+         " AND item.content_hash = backup_contents.hash)"),
+    ),
+    "restore_runs": (("actors", "ALL", WITHIN_REACH), ("runs", "ALL", OF_RUN)),
+    "restore_items": (("actors", "ALL", WITHIN_REACH), ("runs", "ALL", OF_RUN)),
+    "operation_runs": (
+        ("actors", "ALL", WITHIN_REACH),
+        ("runs", "SELECT", OF_RUN),
+        ("itself", "UPDATE", f"id = {ITSELF} AND {OF_RUN}"),
+    ),
+    "run_items": (
+        ("actors", "ALL", WITHIN_REACH),
+        ("runs", "SELECT", OF_RUN),
+        ("adding", "INSERT", f"run_id = {ITSELF}"),
+        ("changing", "UPDATE", f"run_id = {ITSELF}"),
+    ),
+    "idempotency_keys": (("actors", "ALL", WITHIN_REACH),),
+    "audit_entries": (
+        ("actors", "SELECT", WITHIN_REACH),
+        # What they did themselves, also where they reach some tenants only: of the workspace as a whole.
+        ("own", "SELECT", f"actor_id = {ME} AND {MEMBERS}"),
+        (
+            "acting",
+            "INSERT",
+            f"actor_id = {ME} AND {MEMBERS} AND (tenant_id IS NULL OR {WITHIN_REACH})",
+        ),
+        ("runs", "SELECT", OF_RUN),
+        ("ending", "INSERT", f"run_id = {ITSELF} AND {OF_RUN}"),
+    ),
+    "workers": (),
+}  # fmt: skip
+
 
 def upgrade() -> None:
     _let_the_engine_work()
     _authenticate()
+    _tell_reach()
+    for table, policies in POLICIES.items():
+        _wall_off(table, policies)
 
 
 def _let_the_engine_work() -> None:
@@ -53,3 +149,60 @@ def _authenticate() -> None:
         " ON api_tokens TO atlas_app, atlas_engine",
     ):
         op.execute(statement)
+
+
+def _tell_reach() -> None:
+    """What policies ask: where the user of this transaction, or its run, is at home. Nobody is nowhere.
+
+    They read as the tables' owner, for the policies of these tables ask them in turn.
+    """
+    functions = {
+        "atlas_member_of() RETURNS uuid[]": """SELECT array_agg(member.workspace_id)
+             FROM public.memberships AS member
+             WHERE member.user_id = public.atlas_setting('atlas.user_id')""",
+        "atlas_reaches_all_of() RETURNS uuid[]": """SELECT array_agg(member.workspace_id)
+             FROM public.memberships AS member
+             WHERE member.user_id = public.atlas_setting('atlas.user_id')
+               AND member.role IN ('owner', 'manager')""",
+        "atlas_granted() RETURNS uuid[]": """SELECT array_agg(granted.tenant_id)
+             FROM public.tenant_grants AS granted
+             WHERE granted.user_id = public.atlas_setting('atlas.user_id')""",
+        "atlas_run_tenant() RETURNS uuid": """SELECT run.tenant_id FROM public.operation_runs AS run
+             WHERE run.id = public.atlas_setting('atlas.run_id')""",
+        "atlas_run_source_tenant() RETURNS uuid": """SELECT plan.source_tenant_id
+             FROM public.operation_runs AS run
+             JOIN public.restore_runs AS plan
+               ON plan.id = run.subject_id AND plan.tenant_id = run.tenant_id
+             WHERE run.id = public.atlas_setting('atlas.run_id') AND run.subject_kind = 'RestoreRun'""",
+        "atlas_run_source() RETURNS uuid": """SELECT plan.backup_set_id
+             FROM public.operation_runs AS run
+             JOIN public.restore_runs AS plan
+               ON plan.id = run.subject_id AND plan.tenant_id = run.tenant_id
+             WHERE run.id = public.atlas_setting('atlas.run_id') AND run.subject_kind = 'RestoreRun'""",
+    }
+    # A setting that ended with its transaction is '' in the next one, not null.
+    op.execute(
+        """CREATE FUNCTION atlas_setting(name text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS $$
+           SELECT nullif(current_setting(name, true), '')::uuid $$"""
+    )
+    for signature, query in functions.items():
+        name = signature.partition("(")[0]
+        for statement in (
+            f"""CREATE FUNCTION {signature} LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+                SET search_path = pg_catalog, pg_temp AS $$ BEGIN RETURN ({query}); END $$""",
+            f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC",
+            f"GRANT EXECUTE ON FUNCTION {name} TO atlas_app",
+        ):
+            op.execute(statement)
+
+
+def _wall_off(table: str, policies: tuple[tuple[str, str, str], ...]) -> None:
+    """Nobody sees or changes a row but by these policies; the engine and the owner reach them all."""
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+    for role in ("atlas_engine", "atlas_owner"):
+        op.execute(f"CREATE POLICY {role} ON {table} TO {role} USING (true) WITH CHECK (true)")
+    for name, command, condition in policies:
+        # Without a condition of its own, what is written is checked by that of what is seen.
+        clause = "WITH CHECK" if command == "INSERT" else "USING"
+        op.execute(f"CREATE POLICY {name} ON {table} FOR {command} TO atlas_app {clause} ({condition})")
