@@ -22,7 +22,7 @@ app = typer.Typer(name="db", help="The database's schema.", no_args_is_help=True
 
 @app.command()
 def upgrade(as_json: AsJson = False) -> None:
-    """Bring the schema up to date, and make the two database roles where they are missing.
+    """Bring the schema up to date, and make the database roles where they are missing.
 
     Connects as ATLAS_DATABASE_ADMIN_URL; the role atlas_app gets the password in ATLAS_DATABASE_URL when
     it is made. Without ATLAS_DATABASE_URL, the embedded server is upgraded. Running it again is harmless.

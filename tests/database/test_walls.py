@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy import Table, bindparam, delete, func, insert, literal_column, select, update
 
 from atlas_gql.db.database import AS_ENGINE, ENGINE, NOBODY, Database, Scope, ScopedDatabase, Transaction
+from atlas_gql.db.embedded.binaries import wheel_folder
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import readable
 from atlas_gql.db.tables import backup_sets, metadata, operation_runs, restore_items, tenants
@@ -624,3 +626,39 @@ def test_a_run_without_a_plan_has_no_source(world: World) -> None:
     """A null is not everything; nor is a run that is gone."""
     assert world.seen(run(world.here), backup_sets, backup_sets.c.tenant_id != world.here.tenant) == []
     assert world.seen(Scope(kind="run", run_id=new_id()), backup_sets) == []
+
+
+# --- copies of the database ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def member_of_owner(admin_url: str, database_url: str) -> Iterator[str]:
+    """The database as somebody who may migrate it, and nothing more."""
+    name, password = f"member_{new_id().hex}", new_id().hex
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE atlas_owner".encode())
+        yield psycopg.conninfo.make_conninfo(database_url, user=name, password=password)
+        connection.execute(f"DROP ROLE {name}".encode())
+
+
+def dumped(url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    program = wheel_folder() / "pg_dump"
+    return subprocess.run(
+        [program, "--data-only", "--table=tenants", *options, url],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_copy_made_as_documented_is_whole(world: World, member_of_owner: str) -> None:
+    copy = dumped(member_of_owner, "--enable-row-security")
+    assert (copy.returncode, copy.stderr) == (0, "")
+    assert all(str(place.tenant) in copy.stdout for place in (world.here, world.beside, world.there))
+
+
+def test_a_copy_that_could_be_less_than_whole_is_refused(member_of_owner: str, database_url: str) -> None:
+    for url in (member_of_owner, database_url):
+        copy = dumped(url)
+        assert copy.returncode != 0
+        assert "row-level security" in copy.stderr
