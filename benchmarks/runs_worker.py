@@ -12,10 +12,12 @@ from typing import Any
 import uvloop
 from huey import PostgresHuey
 from huey.consumer import Consumer
+from psycopg.conninfo import make_conninfo
 
 from atlas_gql import logs
 from atlas_gql.app import until_signalled
 from atlas_gql.children import follow_parent, write_url
+from atlas_gql.db.database import AS_ENGINE
 from atlas_gql.ops import items
 from atlas_gql.ops.items import Item
 from atlas_gql.plugins import Operation, RunContext, new
@@ -65,7 +67,8 @@ OPERATIONS = {o.type: o for o in (operation("empty", empty), operation("items", 
 
 def bare_huey(url: str) -> tuple[PostgresHuey, Any]:
     """Huey on the same database with a task that does nothing."""
-    huey = PostgresHuey("bare", dsn=url, create_tables=False, results=False)
+    dsn = make_conninfo(url, options=AS_ENGINE)
+    huey = PostgresHuey("bare", dsn=dsn, create_tables=False, results=False)
 
     def nothing() -> None:
         """Does nothing."""

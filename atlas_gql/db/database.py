@@ -158,7 +158,8 @@ class ScopedDatabase:
 
     async def execute(self, statement: Executable, **parameters: Any) -> int:
         """One statement that is its own transaction; gives the number of rows it touched."""
-        async with self._pool.connection() as connection:
+        # With a COMMIT of its own: what a deferred constraint refuses at the Sync of a pipeline breaks it.
+        async with self._pool.connection() as connection, connection.transaction():
             return await Transaction(connection, self.scope).execute(statement, **parameters)
 
     @asynccontextmanager

@@ -628,6 +628,17 @@ def test_a_run_without_a_plan_has_no_source(world: World) -> None:
     assert world.seen(Scope(kind="run", run_id=new_id()), backup_sets) == []
 
 
+def test_what_is_refused_at_the_end_of_a_statement_says_so(world: World) -> None:
+    """A deferred constraint is checked by the commit, which a pipeline has no words for."""
+    values = required_values("idempotency_keys", world.here) | {"run_id": new_id()}
+
+    async def write(database: ScopedDatabase) -> None:
+        await database.execute(insert(metadata.tables["idempotency_keys"]).values(**values))
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        world.ask(user(world.owner), write)
+
+
 # --- copies of the database ------------------------------------------------------------------------------
 
 
