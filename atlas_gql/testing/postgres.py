@@ -126,7 +126,7 @@ def _template(server: _Server) -> str:
 
 def _fingerprint() -> str:
     """Of the migrations and whatever makes the roles: another schema is another template."""
-    files = [*sorted(migrate.SCRIPTS.glob("versions/*.py")), Path(migrate.__file__).with_name("roles.py")]
+    files = [*sorted(migrate.SCRIPTS.glob("**/*.py")), Path(migrate.__file__).with_name("roles.py")]
     return _digest("".join(file.read_text() for file in files))
 
 

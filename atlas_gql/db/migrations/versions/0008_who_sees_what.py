@@ -5,25 +5,27 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from atlas_gql.db.migrations.walls import (
+    GRANTED,
+    ITS_TENANT,
+    ITSELF,
+    ME,
+    MEMBERS,
+    OF_RUN,
+    OF_SOURCE,
+    REACHES_ALL,
+    WITHIN_REACH,
+    Policy,
+    wall_off,
+)
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-# Evaluated once for a statement, not for each row: that is what the inner selects are for.
-MEMBERS = "workspace_id = ANY ((SELECT atlas_member_of())::uuid[])"
-REACHES_ALL = "workspace_id = ANY ((SELECT atlas_reaches_all_of())::uuid[])"
-GRANTED = "= ANY ((SELECT atlas_granted())::uuid[])"
-ITS_TENANT = "(SELECT atlas_run_tenant())"
-ITSELF = "(SELECT atlas_setting('atlas.run_id'))"
-ME = "(SELECT atlas_setting('atlas.user_id'))"
-WITHIN_REACH = f"{REACHES_ALL} OR tenant_id {GRANTED}"
-OF_RUN = f"tenant_id = {ITS_TENANT}"
-OF_SOURCE = "(SELECT atlas_run_source())"
-
 # By table: the policies, each with its command and its condition. What is not here is for the engine alone.
-# PostgreSQL asks them from the last name to the first, until one says yes: what most ask for is asked first.
-POLICIES: dict[str, tuple[tuple[str, str, str], ...]] = {
+POLICIES: dict[str, tuple[Policy, ...]] = {
     "workspaces": (("members", "SELECT", "id = ANY ((SELECT atlas_member_of())::uuid[])"),),
     "users": (
         ("themselves", "SELECT", f"id = {ME}"),
@@ -110,7 +112,7 @@ def upgrade() -> None:
     _authenticate()
     _tell_reach()
     for table, policies in POLICIES.items():
-        _wall_off(table, policies)
+        wall_off(table, *policies)
     _count_by_index()
 
 
@@ -197,18 +199,6 @@ def _tell_reach() -> None:
             f"GRANT EXECUTE ON FUNCTION {name} TO atlas_app",
         ):
             op.execute(statement)
-
-
-def _wall_off(table: str, policies: tuple[tuple[str, str, str], ...]) -> None:
-    """Nobody sees or changes a row but by these policies; the engine and the owner reach them all."""
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    for role in ("atlas_engine", "atlas_owner"):
-        op.execute(f"CREATE POLICY {role} ON {table} TO {role} USING (true) WITH CHECK (true)")
-    for name, command, condition in policies:
-        # Without a condition of its own, what is written is checked by that of what is seen.
-        clause = "WITH CHECK" if command == "INSERT" else "USING"
-        op.execute(f"CREATE POLICY {name} ON {table} FOR {command} TO atlas_app {clause} ({condition})")
 
 
 def _count_by_index() -> None:
