@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg import AsyncConnection, AsyncCursor, OperationalError
+from psycopg import AsyncCursor, OperationalError
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 from sqlalchemy.sql.expression import Executable
 
 from atlas_gql.db import roles
+from atlas_gql.db.reading import Connection
 from atlas_gql.db.statements import prepare
 from atlas_gql.errors import ConfigurationError
 
@@ -78,11 +79,12 @@ _SNAPSHOT = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Transaction:
-    """Statements that take effect together, in one scope."""
+    """Statements that take effect together, in one scope; `alone` when it is one that reads."""
 
-    def __init__(self, connection: AsyncConnection[Row], scope: Scope) -> None:
+    def __init__(self, connection: Connection, scope: Scope, *, alone: bool = False) -> None:
         self._connection = connection
         self._untold = scope.setting
+        self._alone = alone
 
     async def execute(self, statement: Executable, **parameters: Any) -> int:
         """Run a statement; gives the number of rows it touched."""
@@ -99,6 +101,8 @@ class Transaction:
             return cursor.rowcount
 
     async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
+        if self._alone:
+            return await self._connection.reader.fetch(self._untold, statement, parameters)
         return await (await self._run(statement, parameters)).fetchall()
 
     async def pages(self, statement: Executable, *, size: int, **parameters: Any) -> AsyncIterator[list[Row]]:
@@ -139,7 +143,7 @@ class Transaction:
 class ScopedDatabase:
     """The database as one scope may use it."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]], scope: Scope) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Connection], scope: Scope) -> None:
         self._pool = pool
         self.scope = scope
 
@@ -147,8 +151,11 @@ class ScopedDatabase:
         """The rows of one statement that reads, in a round trip of its own."""
 
         async def read() -> list[Row]:
-            async with self._pool.connection() as connection:
-                return await Transaction(connection, self.scope).fetch(statement, **parameters)
+            connection = await self._pool.getconn()
+            try:
+                return await Transaction(connection, self.scope, alone=True).fetch(statement, **parameters)
+            finally:
+                await self._pool.putconn(connection)
 
         return await self._until_it_works(read)
 
@@ -170,7 +177,7 @@ class ScopedDatabase:
         """
         async with AsyncExitStack() as stack:
 
-            async def begun() -> AsyncConnection[Row]:
+            async def begun() -> Connection:
                 async with AsyncExitStack() as trying:
                     connection = await trying.enter_async_context(self._pool.connection())
                     await trying.enter_async_context(connection.transaction())
@@ -213,8 +220,9 @@ class Database:
     """A process's connections to PostgreSQL. Open it on the event loop that uses it."""
 
     def __init__(self, url: str, *, max_connections: int = 10) -> None:
-        self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
+            connection_class=Connection,
             min_size=1,
             max_size=max_connections,
             open=False,

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import psycopg as dialect_module
 from sqlalchemy.sql.expression import Executable
 
 _DIALECT = dialect_module.dialect()  # type: ignore[no-untyped-call] # untyped in SQLAlchemy
+_NUMBERED = dialect_module.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # as above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,13 @@ def prepare(statement: Executable) -> Prepared:
         json=json,
         required=required,
     )
+
+
+@lru_cache(maxsize=2048)
+def numbered(statement: Executable) -> tuple[bytes, tuple[str, ...]]:
+    """A statement's text as PostgreSQL itself takes it, with $1, $2, and the parameters' names in order."""
+    compiled = statement.compile(dialect=_NUMBERED)  # type: ignore[attr-defined] # every statement we build has it
+    return str(compiled).encode(), tuple(compiled.positiontup or ())
 
 
 def adding(table: Table, *columns: str) -> Insert:
