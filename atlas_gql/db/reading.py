@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import Error, error_from_result
+from psycopg.errors import Error, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy.sql.expression import Executable
@@ -76,12 +76,15 @@ class Reader:
             await self._connection.close()
             raise
         failed = next((result for result in results if result.status not in _GOOD), None)
-        if failed is not None:
-            # What was to be prepared may be or not.
+        if failed is None:
+            return self._rows(results[-1])
+        error = error_from_result(failed, self._connection.info.encoding)
+        if isinstance(error, InvalidSqlStatementName) and (self._tells or self._prepared):
+            # psycopg drops whatever is prepared after a rollback, and so may a pooler. Nothing was read yet.
             self._tells = False
-            self._prepared.pop(key, None)
-            raise error_from_result(failed, self._connection.info.encoding)
-        return self._rows(results[-1])
+            self._prepared.clear()
+            return await self.fetch(told, statement, parameters)
+        raise error
 
     async def _exchange(
         self, told: tuple[str, str] | None, key: _Key, values: Sequence[Any]

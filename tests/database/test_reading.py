@@ -12,7 +12,7 @@ import pytest
 from psycopg.errors import DivisionByZero
 from sqlalchemy import ARRAY, Integer, Text, Uuid, bindparam, column, func, literal_column, select, text
 
-from atlas_gql.db.database import NOBODY, Database, Scope
+from atlas_gql.db.database import NOBODY, Database, Scope, Transaction
 from atlas_gql.db.reading import KEPT
 
 SETTING = select(func.current_setting("atlas.user_id", True).label("setting"))
@@ -99,6 +99,21 @@ async def test_after_an_error_the_connection_is_as_before(database: Database) ->
             assert (await database.scope(ME).one(DIVIDED, by=by)).n == expected
         assert not (await database.scope(NOBODY).one(SETTING)).setting
     assert await database.scope(NOBODY).one(pid) == before
+
+
+@with_one_connection
+async def test_what_was_prepared_may_be_gone(database: Database) -> None:
+    scope = database.scope(ME)
+
+    async def rolled_back(tx: Transaction) -> None:
+        for by in (*[1] * 10, 0):
+            await tx.one(DIVIDED, by=by)
+
+    for _ in range(3):
+        for _ in range(5):
+            assert [row.n for row in await scope.fetch(NUMBERS, count=2)] == [1, 2]
+        with pytest.raises(DivisionByZero):
+            await scope.step(rolled_back)  # psycopg drops whatever is prepared then
 
 
 @with_one_connection
