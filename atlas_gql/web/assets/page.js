@@ -7,18 +7,57 @@ const field = document.getElementById("token");
 const state = document.getElementById("state");
 let root = null;
 
-async function ask(request) {
-  const response = await fetch("graphql", {
+function send(request, accept, signal) {
+  return fetch("graphql", {
     method: "POST",
     headers: {
-      Accept: "application/json",
+      Accept: accept,
       Authorization: `Bearer ${sessionStorage.getItem(KEY)}`,
       "Content-Type": "application/json",
     },
     body: JSON.stringify(request),
+    signal,
   });
+}
+
+async function answer(response) {
   if (response.status === 401) state.textContent = "This token opens nothing.";
   return response.json();
+}
+
+// The events of a subscription, until GraphiQL stops it.
+async function* watch(request) {
+  const stop = new AbortController();
+  try {
+    const response = await send(request, "text/event-stream", stop.signal);
+    if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+      yield await answer(response);
+      return;
+    }
+    let text = "";
+    for await (const part of parts(response.body.pipeThrough(new TextDecoderStream()))) {
+      const events = (text + part).split("\n\n");
+      text = events.pop();
+      for (const event of events) {
+        if (event.startsWith("event: next\ndata: ")) yield JSON.parse(event.slice(18));
+      }
+    }
+  } finally {
+    stop.abort();
+  }
+}
+
+// Streams cannot be iterated over in every browser.
+async function* parts(stream) {
+  const reader = stream.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+}
+
+function ask(request, { documentAST } = {}) {
+  const operations = documentAST?.definitions.filter((each) => each.kind === "OperationDefinition") ?? [];
+  const asked = operations.find((each) => each.name?.value === request.operationName) ?? operations[0];
+  if (asked?.operation === "subscription") return watch(request);
+  return send(request, "application/json").then(answer);
 }
 
 function show() {
