@@ -20,6 +20,8 @@
     │   ├── CredentialInUse
     │   ├── BackupSetInUse
     │   ├── TenantInUse
+    │   ├── TenantArchived
+    │   ├── LastOwner
     │   ├── ArchiveRefused     why a file is not taken in
     │   │   ├── ArchiveForeign
     │   │   ├── ArchiveTooNew
@@ -212,6 +214,18 @@ class TenantInUse(DomainError):
     """Something needs the tenant still."""
 
     code = "TENANT_IN_USE"
+
+
+class TenantArchived(DomainError):
+    """The tenant is archived: it can be read, and nothing is started or changed there."""
+
+    code = "TENANT_ARCHIVED"
+
+
+class LastOwner(DomainError):
+    """A workspace keeps an owner: make somebody else an owner first."""
+
+    code = "LAST_OWNER"
 
 
 class ArchiveRefused(DomainError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from atlas_gql.db.database import Database
 from atlas_gql.errors import ValidationError
 from atlas_gql.metrics import Meter
 from atlas_gql.ops import retries
-from atlas_gql.ops.cancel import cancel
+from atlas_gql.ops.cancel import cancel, end_cancelled
 from atlas_gql.ops.start import Started, Starter
 from atlas_gql.plugins.api import Operation
 
@@ -102,6 +102,11 @@ class Engine:
             request_id=request_id,
         )
         if ended is not None:
+            self._meter.ended.add(ended.type, ended.outcome)
+
+    async def end_cancelled(self, queued: Iterable[Any]) -> None:
+        """End queued runs that were asked to stop; see `end_cancelled`."""
+        for ended in await end_cancelled(self._database, queued):
             self._meter.ended.add(ended.type, ended.outcome)
 
     async def refused(

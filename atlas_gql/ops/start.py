@@ -21,7 +21,7 @@ from atlas_gql.db.database import Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import idempotency_keys, providers, tenants
 from atlas_gql.db.tables import operation_runs as runs
-from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesNotEnabled
+from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, TenantArchived, WritesNotEnabled
 from atlas_gql.ops import backups, restores, retries, selections
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
@@ -135,8 +135,8 @@ class Starter:
     ) -> Started:
         """Start an operation for an actor whose rights were checked; `retry` names the run it is to retry.
 
-        Raises DomainError: IdempotencyConflict, RunConflict, WritesNotEnabled, NothingToRetry, or one of the
-        operation's.
+        Raises DomainError: IdempotencyConflict, RunConflict, TenantArchived, WritesNotEnabled,
+        NothingToRetry, or one of the operation's.
         """
         async with self._database.scope(actor.scope).begin() as tx:
             started = await _Attempt(
@@ -230,8 +230,10 @@ class _Attempt:
 
     async def _look_at_tenant(self) -> None:
         row = await self._tx.one(_TENANT, tenant_id=self._tenant_id, workspace_id=self._workspace_id)
-        if row is None or row.archived_at is not None:
+        if row is None:
             raise NotFound
+        if row.archived_at is not None:
+            raise TenantArchived
         if self._operation.writes and not row.writes_enabled:
             raise WritesNotEnabled(
                 "Writes are not enabled for this tenant's provider."

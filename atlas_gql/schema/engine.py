@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -62,6 +62,10 @@ class Engine(Protocol):
         self, actor: Actor, *, run_id: UUID, tenant_id: UUID, workspace_id: UUID, request_id: str
     ) -> None:
         """Ask a run to stop. Raises RunFinished."""
+        ...
+
+    async def end_cancelled(self, queued: Iterable[Any]) -> None:
+        """End queued runs that were asked to stop, and that no worker has taken up meanwhile."""
         ...
 
     async def refused(

@@ -49,12 +49,15 @@ users = Table(
 memberships = Table(
     "memberships",
     metadata,
+    # What clients name a member by; who it is says the primary key.
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     workspace_id(),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     # Owner and manager reach every tenant; a member reaches what a grant names, and nothing else.
     required("role"),
     created_at(),
     PrimaryKeyConstraint("workspace_id", "user_id"),
+    UniqueConstraint("id"),
     one_of("role", ("owner", "manager", "member")),
     Index(None, "user_id"),
 )
