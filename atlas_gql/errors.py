@@ -22,6 +22,7 @@
     │   ├── TenantInUse
     │   ├── TenantArchived
     │   ├── LastOwner
+    │   ├── NotForMany
     │   ├── ArchiveRefused     why a file is not taken in
     │   │   ├── ArchiveForeign
     │   │   ├── ArchiveTooNew
@@ -220,6 +221,12 @@ class TenantArchived(DomainError):
     """The tenant is archived: it can be read, and nothing is started or changed there."""
 
     code = "TENANT_ARCHIVED"
+
+
+class NotForMany(DomainError):
+    """This is started in one tenant at a time: it writes to Microsoft, or works on one tenant's things."""
+
+    code = "NOT_FOR_MANY"
 
 
 class LastOwner(DomainError):

@@ -24,6 +24,7 @@ from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.retries import retry_field
+from atlas_gql.schema.starts import StartRefused, start_on_tenants_field
 from atlas_gql.schema.tenants import tenant_fields
 
 
@@ -42,6 +43,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         *removal_fields(errors),
         *member_fields(errors),
         *tenant_fields(errors),
+        start_on_tenants_field(inputs, errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:
@@ -61,6 +63,8 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             mutation=mutation,
             subscription=Subscription,
             execution_context_class=PlainExecutor,
+            # No field names it: it is one of the errors that an interface stands for.
+            types=[StartRefused],
             config=StrawberryConfig(sort_schema=True),
         )
     except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:
