@@ -118,7 +118,7 @@ MEMBERS = Listing(
 GRANTS = Listing(
     rows=maps.TENANT_GRANT,
     of=(tenant_grants.c.workspace_id, tenant_grants.c.user_id),
-    sort=("tenant_name", "tenant_id"),
+    sort=("tenant_name", "uuid"),
 )
 
 CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=("name", "uuid"))

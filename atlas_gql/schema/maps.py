@@ -88,22 +88,20 @@ MEMBER = row_map(
     created_at=memberships.c.created_at,
 )
 
-# A grant is no thing of its own: it is one member's, of one tenant.
-TENANT_GRANT = RowMap(
-    kind="TenantGrant",
-    table=tenant_grants,
-    columns={
-        "uuid": cast(tenant_grants.c.tenant_id, Text),
-        "tenant_id": tenant_grants.c.tenant_id,
-        "workspace_id": tenant_grants.c.workspace_id,
-        "role": tenant_grants.c.role,
-        "granted_at": tenant_grants.c.created_at,
-        "tenant_name": select(tenants.c.name)
-        .where(tenants.c.id == tenant_grants.c.tenant_id)
-        .correlate(tenant_grants)
-        .scalar_subquery(),
-    },
-    reads={"tenant": ()},
+# Of the workspace as a whole, as its member is: who reaches one tenant sees nobody's grants.
+TENANT_GRANT = row_map(
+    "TenantGrant",
+    tenant_grants,
+    ("role",),
+    capability=Capability.MEMBERS_VIEW,
+    reads={"tenant": ("granted_id",), "grantedAt": ("created_at",)},
+    tenant_id=cast(null(), Uuid),
+    granted_id=tenant_grants.c.tenant_id,
+    created_at=tenant_grants.c.created_at,
+    tenant_name=select(tenants.c.name)
+    .where(tenants.c.id == tenant_grants.c.tenant_id)
+    .correlate(tenant_grants)
+    .scalar_subquery(),
 )
 
 CREDENTIAL = row_map(
@@ -273,6 +271,7 @@ KINDS: dict[str, RowMap] = {
         WORKSPACE,
         TENANT,
         MEMBER,
+        TENANT_GRANT,
         CREDENTIAL,
         PROVIDER,
         OPERATION_RUN,

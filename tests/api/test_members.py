@@ -31,9 +31,13 @@ def test_members_are_listed_and_filtered(place: Place) -> None:
     nobody = who(place, place.member(None))
     everybody = found(place)
     assert [member["role"] for member in everybody] == ["MEMBER", "MANAGER", "MEMBER", "OWNER", "MEMBER"]
-    assert who(place, tokens["operator"])["grants"]["nodes"] == [
-        {"role": "OPERATOR", "tenant": {"id": place.tenant_id}}
-    ]
+    operator = who(place, tokens["operator"])
+    assert operator["grants"]["nodes"] == [{"role": "OPERATOR", "tenant": {"id": place.tenant_id}}]
+    query = "query G($id: ID!) { node(id: $id) { ... on Member { grants { nodes { id } } } } }"
+    (grant,) = place.ask(query, id=operator["id"])["data"]["node"]["grants"]["nodes"]
+    node = "query N($id: ID!) { node(id: $id) { ... on TenantGrant { role grantedAt tenant { id } } } }"
+    assert place.ask(node, id=grant["id"])["data"]["node"]["role"] == "OPERATOR"
+    assert place.ask(node, tokens["operator"], **grant)["data"] == {"node": None}
     assert nobody["grants"] == {"nodes": []}
 
     def names(**filter: Any) -> list[str]:

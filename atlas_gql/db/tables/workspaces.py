@@ -65,12 +65,14 @@ memberships = Table(
 tenant_grants = Table(
     "tenant_grants",
     metadata,
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     Column("tenant_id", Uuid, nullable=False),
     Column("workspace_id", Uuid, nullable=False),
     Column("user_id", Uuid, nullable=False),
     required("role"),
     created_at(),
     PrimaryKeyConstraint("tenant_id", "user_id"),
+    UniqueConstraint("id"),
     ForeignKeyConstraint(["tenant_id", "workspace_id"], ["tenants.id", "tenants.workspace_id"]),
     ForeignKeyConstraint(
         ["workspace_id", "user_id"], ["memberships.workspace_id", "memberships.user_id"], ondelete="CASCADE"

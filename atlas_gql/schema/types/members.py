@@ -22,17 +22,18 @@ from atlas_gql.schema.types.tenants import Tenant
 
 
 @strawberry.type(description="That a member has a role for one tenant.")
-class TenantGrant:
-    """Its source is a row; `tenant_id` says where it belongs, for the guard."""
-
+class TenantGrant(Node):
     role: TenantRole = strawberry.field(description="What the member is there.")
-    granted_at: datetime = strawberry.field(description="Since when the member reaches it.")
-    tenant_id: strawberry.Private[UUID]
-    workspace_id: strawberry.Private[UUID]
+    granted_id: strawberry.Private[UUID]
+    created_at: strawberry.Private[datetime]
 
-    @resolved("The tenant.", ReachesTenant("tenant_id"))
+    @resolved("Since when the member reaches the tenant.")
+    def granted_at(self) -> datetime:
+        return self.created_at
+
+    @resolved("The tenant.", ReachesTenant("granted_id"))
     async def tenant(self, info: Info) -> Tenant | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        row: Tenant | None = await looked_up(info, TENANT, self.granted_id)
         return row
 
 

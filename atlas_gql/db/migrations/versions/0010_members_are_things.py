@@ -1,4 +1,4 @@
-"""A membership has an id: members are things that clients name."""
+"""Memberships and grants have ids: they are things that clients name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Random ids, also for those that are there: a membership is found by its id, and never sorted by it.
-    op.add_column(
-        "memberships",
-        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
-    )
-    op.create_unique_constraint(op.f("uq_memberships_id"), "memberships", ["id"])
+    # Random ids, also for those that are there: a row is found by its id, and never sorted by it.
+    for table in ("memberships", "tenant_grants"):
+        op.add_column(
+            table,
+            sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        )
+        op.create_unique_constraint(op.f(f"uq_{table}_id"), table, ["id"])
