@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -146,6 +148,40 @@ def test_runs_that_wait_are_cancelled_and_one_that_runs_is_in_the_way(place: Pla
     assert trail(place, str(place.tenant)) == [
         ("tenant.archived", {"name": "Larkspur Logistics", "cancelledRuns": [str(waiting)]})
     ]
+
+
+def test_a_start_that_comes_while_a_tenant_is_archived_finds_it_archived(
+    place: Place, admin_url: str
+) -> None:
+    both = "mutation B($input: StartOnTenantsInput!) { startOnTenants(input: $input) {"
+    both += " ... on StartOnTenantsPayload { results { error { code } } } } }"
+    many = {
+        "workspaceId": place.workspace_id, "operationType": "providers.verify", "tenantIds": [place.tenant_id]
+    }  # fmt: skip
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(admin_url) as connection:
+        connection.execute("SELECT FROM tenants WHERE id = %s FOR UPDATE", (place.tenant,))
+        connection.execute("UPDATE tenants SET archived_at = now() WHERE id = %s", (place.tenant,))
+        alone = pool.submit(place.start, "fetchAssignments", {"tenantId": place.tenant_id})
+        among = pool.submit(place.ask, both, input=many)
+        time.sleep(0.3)
+        assert [alone.done(), among.done()] == [False, False]
+        connection.commit()
+        assert alone.result()["code"] == "TENANT_ARCHIVED"
+        (result,) = among.result()["data"]["startOnTenants"]["results"]
+        assert result == {"error": {"code": "TENANT_ARCHIVED"}}
+
+
+def test_a_run_that_is_being_started_is_cancelled_with_the_others(place: Place, admin_url: str) -> None:
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(admin_url) as connection:
+        connection.execute("SELECT FROM tenants WHERE id = %s FOR KEY SHARE", (place.tenant,))
+        run = ids.encode("OperationRun", add_run(connection, place))
+        archived = pool.submit(altered, place, "archiveTenant", tenantId=place.tenant_id)
+        time.sleep(0.3)
+        assert not archived.done()
+        connection.commit()
+        assert archived.result()["archivedAt"]
+    node = place.ask(STATUS, id=run)["data"]["node"]
+    assert node == {"status": "COMPLETED", "outcome": "CANCELLED"}
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {
