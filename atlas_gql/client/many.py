@@ -12,6 +12,8 @@ from atlas_gql.client.runs import PATIENCE
 
 BETWEEN = 1.0
 """Seconds between two looks: each costs a page for every hundred runs."""
+SURE_EVERY = 10
+"""Looks after which one of the runs that are waited for is asked for by itself."""
 
 
 def watch_all(
@@ -23,8 +25,9 @@ def watch_all(
 ) -> dict[str, Mapping[str, Any]]:
     """These runs of these types by id, once they have ended; `tell` is given those that have, at each look.
 
-    Raises NoAnswer when the API was away for longer than PATIENCE.
+    Raises NoAnswer when the API was away for longer than PATIENCE, and NotAllowed when a run is gone.
     """
+    looks = 0
     left = {run["id"] for run in runs}
     ended: dict[str, Mapping[str, Any]] = {}
     earliest = min((datetime.fromisoformat(run["createdAt"]) for run in runs), default=None)
@@ -38,6 +41,11 @@ def watch_all(
                 left.remove(run["id"])
                 ended[run["id"]] = run
         tell(ended)
-        if left:
-            time.sleep(BETWEEN)
+        if not left:
+            break
+        looks += 1
+        if looks % SURE_EVERY == 0:
+            # What was purged, or may be seen no longer, would be waited for in vain.
+            api.node("run_progress", "OperationRun", next(iter(left)), patience=PATIENCE)
+        time.sleep(BETWEEN)
     return ended

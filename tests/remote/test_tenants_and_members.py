@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
+import pytest
+
+from atlas_gql.cli.exits import ExitCode
+from atlas_gql.cli.remote.backing_up_many import code_of
+from atlas_gql.client import Api, NotAllowed, choose_access, many
+from atlas_gql.schema import ids
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from support.members import who
 
@@ -103,3 +110,37 @@ def test_what_all_tenants_goes_with(shell, as_user, place):
     assert "backups.create" in as_user(place.member("readonly")).says(
         "backup", "create", "--all-tenants", code=6
     )
+
+
+def a_run(outcome: str) -> dict[str, Any]:
+    counters = {"total": 1, "processed": 1, "failed": 0, "skipped": 0}
+    return {"run": {"outcome": outcome, "type": "assignments.fetch", "counters": counters}, "error": None}
+
+
+REFUSED: dict[str, Any] = {"run": None, "error": {"code": "NOT_FOUND"}}
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        pytest.param([a_run("SUCCEEDED")] * 2, ExitCode.DONE, id="all-well"),
+        pytest.param([a_run("SUCCEEDED"), a_run("FAILED")], ExitCode.FAILED_ITEMS, id="one-failed"),
+        pytest.param([a_run("SUCCEEDED"), REFUSED], ExitCode.FAILED_ITEMS, id="one-refused"),
+        pytest.param([a_run("PARTIALLY_SUCCEEDED")], ExitCode.FAILED_ITEMS, id="in-part"),
+        pytest.param([a_run("FAILED"), a_run("CANCELLED")], ExitCode.RUN_FAILED, id="all-failed"),
+        pytest.param([REFUSED, REFUSED], ExitCode.REFUSED, id="none-started"),
+    ],
+)
+def test_the_exit_code_of_many_runs(results: list[dict[str, Any]], code: ExitCode) -> None:
+    assert code_of(results) is code
+
+
+def test_a_run_that_is_gone_is_not_waited_for(shell, place, in_database, monkeypatch):
+    """As when its tenant was purged meanwhile."""
+    monkeypatch.setattr(many, "BETWEEN", 0.01)
+    gone = {"id": ids.encode("OperationRun", uuid4()), "createdAt": "2099-01-01T00:00:00+00:00"}
+    with (
+        Api(choose_access(None, shell.environment)) as api,
+        pytest.raises(NotAllowed, match="no operation run"),
+    ):
+        many.watch_all(api, place.workspace_id, [gone], ["assignments.fetch"], lambda _: None)
