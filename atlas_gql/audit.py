@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -93,21 +93,59 @@ async def record(
 
     `action` is past tense (`restore.executed`); `resource` is (kind, id). Free text is cleaned of secrets.
     """
-    await tx.execute(
-        _ADD,
-        id=new_id(),
-        workspace_id=workspace_id,
-        tenant_id=tenant_id,
-        run_id=run_id,
-        action=action,
-        actor_kind=by.kind,
-        actor_id=by.user_id,
-        actor_name=by.name,
-        token_id=by.token_id,
-        resource_kind=resource[0] if resource else None,
-        resource_id=resource[1] if resource else None,
-        outcome=outcome,
-        reason=redact_text(reason) if reason else None,
-        details=redact(dict(details or {})),
-        request_id=by.request_id,
+    await record_all(
+        tx,
+        [
+            entry(
+                by=by,
+                action=action,
+                workspace_id=workspace_id,
+                tenant_id=tenant_id,
+                run_id=run_id,
+                resource=resource,
+                outcome=outcome,
+                reason=reason,
+                details=details,
+            )
+        ],
     )
+
+
+def entry(
+    *,
+    by: By,
+    action: str,
+    workspace_id: UUID | None = None,
+    tenant_id: UUID | None = None,
+    run_id: UUID | None = None,
+    resource: tuple[str, str] | None = None,
+    outcome: str | None = None,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """An entry for `record_all`; its parts are those of `record`."""
+    return {
+        "id": new_id(),
+        "workspace_id": workspace_id,
+        "tenant_id": tenant_id,
+        "run_id": run_id,
+        "action": action,
+        "actor_kind": by.kind,
+        "actor_id": by.user_id,
+        "actor_name": by.name,
+        "token_id": by.token_id,
+        "resource_kind": resource[0] if resource else None,
+        "resource_id": resource[1] if resource else None,
+        "outcome": outcome,
+        "reason": redact_text(reason) if reason else None,
+        "details": redact(dict(details or {})),
+        "request_id": by.request_id,
+    }
+
+
+async def record_all(tx: Transaction, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Add entries in the caller's transaction, in one round trip."""
+    if len(entries) == 1:
+        await tx.execute(_ADD, **entries[0])
+    else:
+        await tx.execute_many(_ADD, entries)

@@ -20,6 +20,9 @@
     │   ├── CredentialInUse
     │   ├── BackupSetInUse
     │   ├── TenantInUse
+    │   ├── TenantArchived
+    │   ├── LastOwner
+    │   ├── NotForMany
     │   ├── ArchiveRefused     why a file is not taken in
     │   │   ├── ArchiveForeign
     │   │   ├── ArchiveTooNew
@@ -212,6 +215,24 @@ class TenantInUse(DomainError):
     """Something needs the tenant still."""
 
     code = "TENANT_IN_USE"
+
+
+class TenantArchived(DomainError):
+    """The tenant is archived: it can be read, and nothing is started or changed there."""
+
+    code = "TENANT_ARCHIVED"
+
+
+class NotForMany(DomainError):
+    """This is started in one tenant at a time: it writes to Microsoft, or works on one tenant's things."""
+
+    code = "NOT_FOR_MANY"
+
+
+class LastOwner(DomainError):
+    """A workspace keeps an owner: make somebody else an owner first."""
+
+    code = "LAST_OWNER"
 
 
 class ArchiveRefused(DomainError):

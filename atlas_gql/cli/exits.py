@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     DONE = 0, "Everything that was asked for was done."
     ERROR = 1, "Something went wrong, such as an API that does not answer; the message says what."
     USAGE = 2, "The command was called wrongly, or a value does not fit."
-    FAILED_ITEMS = 3, "The run ended, and some of its items failed."
+    FAILED_ITEMS = 3, "The run ended, and some of its items failed; or of many runs, some did not succeed."
     LEFT_OUT = 4, "Nothing failed, and something was left out on purpose, such as blocked policies."
     REFUSED = (
         5,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from sqlalchemy import Select, Uuid, bindparam, select
 
-from atlas_gql.access.tenants import create_tenant
+from atlas_gql.access.tenants import archive_tenant, create_tenant, rename_tenant, unarchive_tenant
 from atlas_gql.audit import COMMAND
 from atlas_gql.cli.output import AsJson, show, tell
 from atlas_gql.cli.references import find
@@ -95,3 +96,71 @@ def list_(
         empty="There is no tenant yet: `atlas tenant create NAME ...` adds one.",
         as_json=as_json,
     )
+
+
+Named = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by name or id.")]
+OfWorkspace = Annotated[
+    str | None, typer.Option(help="Its workspace, by name or id, where several have one of this name.")
+]
+
+
+@app.command()
+def rename(
+    tenant: Named,
+    name: Annotated[str | None, typer.Option(help="Its new name in Atlas.", show_default=False)] = None,
+    primary_domain: Annotated[
+        str | None, typer.Option(help="Its new primary domain.", show_default=False)
+    ] = None,
+    workspace: OfWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a tenant is called."""
+    given = {"name": name, "primary_domain": primary_domain}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if not changes:
+        raise typer.BadParameter("Give --name or --primary-domain.")
+
+    async def work(tx: Transaction, of: dict[str, UUID]) -> None:
+        await rename_tenant(tx, COMMAND, **of, changes=changes)
+
+    _change(tenant, workspace, work, f"Renamed the tenant {tenant}.", as_json=as_json)
+
+
+@app.command()
+def archive(tenant: Named, workspace: OfWorkspace = None, as_json: AsJson = False) -> None:
+    """Archive a tenant: it can be read, and nothing is done there. Workers end its runs that wait."""
+
+    async def work(tx: Transaction, of: dict[str, UUID]) -> None:
+        await archive_tenant(tx, COMMAND, **of)
+
+    _change(tenant, workspace, work, f"Archived the tenant {tenant}.", as_json=as_json)
+
+
+@app.command()
+def unarchive(tenant: Named, workspace: OfWorkspace = None, as_json: AsJson = False) -> None:
+    """Take a tenant out of the archive."""
+
+    async def work(tx: Transaction, of: dict[str, UUID]) -> None:
+        await unarchive_tenant(tx, COMMAND, **of)
+
+    _change(tenant, workspace, work, f"The tenant {tenant} is archived no longer.", as_json=as_json)
+
+
+def _change(
+    tenant: str,
+    workspace: str | None,
+    work: Callable[[Transaction, dict[str, UUID]], Awaitable[None]],
+    sentence: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Do something to a tenant, which `work` is told by its keys."""
+
+    async def found(tx: Transaction) -> UUID:
+        of = None if workspace is None else (await find(tx, workspaces, workspace, option="workspace")).id
+        row = await find(tx, tenants, tenant, option="tenant", workspace_id=of)
+        await work(tx, {"tenant_id": row.id, "workspace_id": row.workspace_id})
+        tenant_id: UUID = row.id
+        return tenant_id
+
+    tell(sentence, {"id": in_transaction(found)}, as_json=as_json)

@@ -64,15 +64,22 @@ class Api:
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
 
-    def pages(self, name: str, *path: str, limit: int | None = None, **variables: Any) -> Iterator[Any]:
-        """The nodes of the connection at `path`, page after page, at most `limit`.
+    def pages(
+        self,
+        name: str,
+        *path: str,
+        limit: int | None = None,
+        patience: float = PATIENCE,
+        **variables: Any,
+    ) -> Iterator[Any]:
+        """The nodes of the connection at `path`, page after page, at most `limit`; each is waited for.
 
         Raises NotAllowed when something on the path is not there.
         """
         after, left = None, limit
         while left is None or left > 0:
             first = PAGE if left is None else min(PAGE, left)
-            found: Any = self.query(name, first=first, after=after, **variables)
+            found: Any = self.query(name, patience=patience, first=first, after=after, **variables)
             for key in path:
                 found = found[key]
                 if found is None:
@@ -90,7 +97,7 @@ class Api:
             raise NotAllowed(f"There is no {_words(kind)} of that id, or it is not yours to see.")
         return found
 
-    def change(self, name: str, **given: Any) -> dict[str, Any]:
+    def change(self, name: str, /, **given: Any) -> dict[str, Any]:
         """The payload of a mutation, which is sent once. Raises Refused for an error in its result."""
         ((_, result),) = self._send(name, {"input": given}).items()
         if "message" in result:

@@ -36,9 +36,30 @@ def find_tenant(api: Api, text: str | None) -> Thing:
     return _one("tenant", found, text, ("name", "primaryDomain", "entraTenantId"))
 
 
-def find_workspace(api: Api, text: str) -> Thing:
-    """The workspace of this name or id; raises as `find_tenant`."""
-    return _one("workspace", list(_workspaces(api)), text, ("name",))
+def find_workspace(api: Api, text: str | None) -> Thing:
+    """The workspace of this name or id, or the only one; raises as `find_tenant`."""
+    found = list(_workspaces(api))
+    if text is None:
+        if len(found) == 1:
+            return found[0]
+        raise Invalid(f"Say which workspace. {_known(found)}")
+    return _one("workspace", found, text, ("name",))
+
+
+def find_member(api: Api, workspace: Thing, text: str) -> Thing:
+    """The member of a workspace whose user has this name, or of this id; raises as `find_tenant`."""
+    found: list[Thing] = [
+        {**member, "name": member["userName"]}
+        for member in api.pages("members", "workspace", "members", workspaceId=workspace["id"])
+    ]
+    return _one("member", found, text, ("userUuid", "name"))
+
+
+def find_tenants(api: Api, workspace: Thing, texts: Iterable[str]) -> list[Thing]:
+    """The workspace's tenants of these names, domains or ids; raises as `find_tenant`."""
+    found = list(api.pages("tenants", "workspace", "tenants", workspaceId=workspace["id"]))
+    known: list[Thing] = [{**tenant, "workspace": workspace["name"]} for tenant in found]
+    return [_one("tenant", known, text, ("name", "primaryDomain", "entraTenantId")) for text in texts]
 
 
 def find_set(api: Api, text: str, tenant: str | None) -> Thing:

@@ -32,7 +32,7 @@ from atlas_gql.audit import By
 from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import tenants
-from atlas_gql.errors import BackupSetInUse, NotFound
+from atlas_gql.errors import BackupSetInUse, NotFound, TenantArchived
 from atlas_gql.ops.backups import store_contents
 
 T = TypeVar("T")
@@ -70,8 +70,8 @@ _ITEMS = text(
 
 # Held as the set's row will hold it: no purge begins in between.
 _TENANT = (
-    select(tenants.c.id)
-    .where(tenants.c.id == bindparam("tenant_id"), tenants.c.archived_at.is_(None))
+    select(tenants.c.id, tenants.c.archived_at)
+    .where(tenants.c.id == bindparam("tenant_id"))
     .with_for_update(read=True, key_share=True)
 )
 # A concurrent import of the same archive is waited for; then its set is found.
@@ -194,7 +194,7 @@ async def import_set(
     """Make a backup set of the tenant from an archive: all of it, or nothing; audited.
 
     An archive that was imported into the tenant before gives that set. `largest` bounds its unpacked bytes.
-    Raises ArchiveRefused, and NotFound for a tenant that is archived or gone.
+    Raises ArchiveRefused, TenantArchived, and NotFound for a tenant that is gone.
     """
     with ExitStack() as opened:
         # In a thread, for the whole file is read to see whether it is as it was made.
@@ -220,8 +220,11 @@ class _Import:
 
     async def run(self, by: By) -> Imported:
         tx, archive = self._tx, self._archive
-        if await tx.one(_TENANT, tenant_id=self._tenant_id) is None:
+        tenant = await tx.one(_TENANT, tenant_id=self._tenant_id)
+        if tenant is None:
             raise NotFound
+        if tenant.archived_at is not None:
+            raise TenantArchived
         if not await self._new_set():
             same = await tx.one(_SAME, tenant_id=self._tenant_id, digest=archive.digest)
             assert same is not None  # it stood in the way

@@ -98,14 +98,43 @@ async def new_backup_set(
     """Make an empty set that a run will fill."""
     await tx.execute(
         _NEW,
-        id=set_id,
-        tenant_id=tenant_id,
-        workspace_id=workspace_id,
-        origin=origin,
-        run_id=run_id,
-        restore_run_id=restore_run_id,
-        policy_types=list(policy_types) if policy_types else None,
+        **new_set(
+            set_id=set_id,
+            tenant_id=tenant_id,
+            workspace_id=workspace_id,
+            origin=origin,
+            run_id=run_id,
+            restore_run_id=restore_run_id,
+            policy_types=policy_types,
+        ),
     )
+
+
+def new_set(
+    *,
+    set_id: UUID,
+    tenant_id: UUID,
+    workspace_id: UUID,
+    origin: str,
+    run_id: UUID,
+    restore_run_id: UUID | None = None,
+    policy_types: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """An empty set for `new_backup_sets`."""
+    return {
+        "id": set_id,
+        "tenant_id": tenant_id,
+        "workspace_id": workspace_id,
+        "origin": origin,
+        "run_id": run_id,
+        "restore_run_id": restore_run_id,
+        "policy_types": list(policy_types) if policy_types else None,
+    }
+
+
+async def new_backup_sets(tx: Transaction, sets: Sequence[Mapping[str, Any]]) -> None:
+    """Make empty sets, in one round trip."""
+    await tx.execute_many(_NEW, sets)
 
 
 async def reopen(tx: Transaction, set_id: UUID) -> None:

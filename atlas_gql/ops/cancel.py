@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -60,3 +61,15 @@ async def cancel(
     if row.status != "queued":
         return None
     return await finish(database, run_id=run_id, attempt=row.attempt, from_status="queued", cancelled=True)
+
+
+async def end_cancelled(database: Database, queued: Iterable[Any]) -> list[Any]:
+    """Those of these queued runs (`id`, `attempt`) that end with this, after they were asked to stop.
+
+    Others were taken up meanwhile; and whatever is left undone here, a worker does.
+    """
+    ended = [
+        await finish(database, run_id=run.id, attempt=run.attempt, from_status="queued", cancelled=True)
+        for run in queued
+    ]
+    return [run for run in ended if run is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from atlas_gql.db.database import Database
 from atlas_gql.errors import ValidationError
 from atlas_gql.metrics import Meter
 from atlas_gql.ops import retries
-from atlas_gql.ops.cancel import cancel
+from atlas_gql.ops.cancel import cancel, end_cancelled
 from atlas_gql.ops.start import Started, Starter
+from atlas_gql.ops.together import StartedOn, Starts
 from atlas_gql.plugins.api import Operation
 
 
@@ -32,6 +33,7 @@ class Engine:
         self._meter = meter or Meter()
         self.operations = operations
         self._starter = Starter(database, ring)
+        self._starts = Starts(database, self._starter, ring)
 
     async def start(
         self,
@@ -50,6 +52,28 @@ class Engine:
             operation,
             tenant_id=tenant_id,
             workspace_id=workspace_id,
+            given=given,
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+        )
+
+    async def start_on_tenants(
+        self,
+        actor: Actor,
+        operation: Operation[Any],
+        *,
+        workspace_id: UUID,
+        tenant_ids: Sequence[UUID],
+        given: Any,
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> list[StartedOn]:
+        """What comes of this start in each tenant; see `Starts.start`."""
+        return await self._starts.start(
+            actor,
+            operation,
+            workspace_id=workspace_id,
+            tenant_ids=tenant_ids,
             given=given,
             idempotency_key=idempotency_key,
             request_id=request_id,
@@ -104,6 +128,11 @@ class Engine:
         if ended is not None:
             self._meter.ended.add(ended.type, ended.outcome)
 
+    async def end_cancelled(self, queued: Iterable[Any]) -> None:
+        """End queued runs that were asked to stop; see `end_cancelled`."""
+        for ended in await end_cancelled(self._database, queued):
+            self._meter.ended.add(ended.type, ended.outcome)
+
     async def refused(
         self,
         actor: Actor,
@@ -115,9 +144,28 @@ class Engine:
         request_id: str,
     ) -> None:
         """Audit that a member asked for what it may not do."""
-        async with self._database.scope(actor.scope).begin() as tx:
-            await audit.record(
-                tx,
+        await self.refused_on(
+            actor,
+            workspace_id=workspace_id,
+            tenant_ids=[tenant_id],
+            mutation=mutation,
+            capability=capability,
+            request_id=request_id,
+        )
+
+    async def refused_on(
+        self,
+        actor: Actor,
+        *,
+        workspace_id: UUID,
+        tenant_ids: Sequence[UUID | None],
+        mutation: str,
+        capability: str,
+        request_id: str,
+    ) -> None:
+        """Audit the same refusal for each of these tenants."""
+        entries = [
+            audit.entry(
                 by=actor.by(request_id),
                 action="mutation.refused",
                 workspace_id=workspace_id,
@@ -125,3 +173,7 @@ class Engine:
                 outcome="refused",
                 details={"mutation": mutation, "capability": capability},
             )
+            for tenant_id in tenant_ids
+        ]
+        async with self._database.scope(actor.scope).begin() as tx:
+            await audit.record_all(tx, entries)

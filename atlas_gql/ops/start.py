@@ -21,7 +21,7 @@ from atlas_gql.db.database import Database, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.tables import idempotency_keys, providers, tenants
 from atlas_gql.db.tables import operation_runs as runs
-from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, WritesNotEnabled
+from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, TenantArchived, WritesNotEnabled
 from atlas_gql.ops import backups, restores, retries, selections
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
@@ -135,11 +135,11 @@ class Starter:
     ) -> Started:
         """Start an operation for an actor whose rights were checked; `retry` names the run it is to retry.
 
-        Raises DomainError: IdempotencyConflict, RunConflict, WritesNotEnabled, NothingToRetry, or one of the
-        operation's.
+        Raises DomainError: IdempotencyConflict, RunConflict, TenantArchived, WritesNotEnabled,
+        NothingToRetry, or one of the operation's.
         """
         async with self._database.scope(actor.scope).begin() as tx:
-            started = await _Attempt(
+            started = await Attempt(
                 tx, actor, operation, tenant_id, workspace_id, given, idempotency_key, request_id, retry
             ).run()
         if not started.deduplicated:
@@ -157,7 +157,7 @@ class Starter:
         return started
 
 
-class _Attempt:
+class Attempt:
     """One start inside its transaction; also what the operation's own steps are given (`Start`)."""
 
     def __init__(
@@ -175,16 +175,16 @@ class _Attempt:
         self._tx = tx
         self._actor = actor
         self._operation = operation
-        self._workspace_id = workspace_id
+        self.workspace_id = workspace_id
         self._tenant_id = tenant_id
         self._given = given
         self._key = idempotency_key
         self._request_id = request_id
         self._payload = _cleaned(dump(given))
         self._retry = retry
-        self._hash = retry.hash(self._payload) if retry else digest(self._payload)
+        self.hash = retry.hash(self._payload) if retry else digest(self._payload)
         self._mutation = retries.MUTATION if retry else operation.mutation
-        self._run_id = new_id()
+        self.run_id = new_id()
         target = operation.target
         self._goes_on = retry is not None and target.is_new and not target.whole
         before = retry.subject_id if retry and self._goes_on else None
@@ -208,81 +208,81 @@ class _Attempt:
             await target.create(self, self._given)
         if self._operation.audit_action and not self._operation.writes:
             await self._audit_start(self._operation.audit_action)
-        return Started(run_id=self._run_id, deduplicated=False)
+        return Started(run_id=self.run_id, deduplicated=False)
 
     async def _replay(self, key: str) -> Started | None:
         """The run that an earlier start with this key led to, whether it has ended or not."""
         row = await self._tx.one(
             _KEEP_KEY,
             tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             mutation=self._mutation,
             key=key,
-            input_hash=self._hash,
-            run_id=self._run_id,
+            input_hash=self.hash,
+            run_id=self.run_id,
         )
         assert row is not None
         if row.fresh:
             return None
-        if row.input_hash != self._hash:
+        if row.input_hash != self.hash:
             raise IdempotencyConflict(row.run_id)
         return Started(run_id=row.run_id, deduplicated=True)
 
     async def _look_at_tenant(self) -> None:
-        row = await self._tx.one(_TENANT, tenant_id=self._tenant_id, workspace_id=self._workspace_id)
-        if row is None or row.archived_at is not None:
+        row = await self._tx.one(_TENANT, tenant_id=self._tenant_id, workspace_id=self.workspace_id)
+        if row is None:
             raise NotFound
+        if row.archived_at is not None:
+            raise TenantArchived
         if self._operation.writes and not row.writes_enabled:
             raise WritesNotEnabled(
                 "Writes are not enabled for this tenant's provider."
                 if row.provider_id
                 else "This tenant has no provider."
             )
-        self.tenant = Tenant(
-            id=row.id,
-            name=row.name,
-            primary_domain=row.primary_domain,
-            entra_tenant_id=row.entra_tenant_id,
-        )
+        self.tenant = tenant_of(row)
 
     async def _insert(self) -> Any:
-        operation, actor = self._operation, self._actor
+        operation = self._operation
         audit_at_end = None
         if operation.audit_action and operation.writes:
-            audit_at_end = {"action": operation.audit_action, "details": await self._audit_details()}
-        reason = self._payload.get("reason")
-        row = await self._tx.one(
-            START,
-            id=self._run_id,
-            tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
-            type=operation.type,
-            target=self._target(),
-            subject_kind=operation.target.kind,
-            subject_id=self.subject_id if operation.target.kind else None,
-            input=self._payload,
-            input_hash=self._hash,
-            writes=operation.writes,
-            retry_of=self._retry.run_id if self._retry else None,
-            initiator_kind="user",
-            initiator_id=actor.user_id,
-            initiator_name=actor.name,
-            token_id=actor.token_id,
-            request_id=self._request_id,
-            reason=reason if isinstance(reason, str) else None,
-            audit=audit_at_end,
-            grace=FIRST_RING_GRACE,
-        )
+            audit_at_end = {"action": operation.audit_action, "details": await self.audit_details()}
+        row = await self._tx.one(START, **self.row(audit_at_end), grace=FIRST_RING_GRACE)
         assert row is not None
         return row
+
+    def row(self, audit_at_end: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The run, as `RUN_COLUMNS` have it."""
+        operation, actor = self._operation, self._actor
+        reason = self._payload.get("reason")
+        return {
+            "id": self.run_id,
+            "tenant_id": self._tenant_id,
+            "workspace_id": self.workspace_id,
+            "type": operation.type,
+            "target": self._target(),
+            "subject_kind": operation.target.kind,
+            "subject_id": self.subject_id if operation.target.kind else None,
+            "input": self._payload,
+            "input_hash": self.hash,
+            "writes": operation.writes,
+            "retry_of": self._retry.run_id if self._retry else None,
+            "initiator_kind": "user",
+            "initiator_id": actor.user_id,
+            "initiator_name": actor.name,
+            "token_id": actor.token_id,
+            "request_id": self._request_id,
+            "reason": reason if isinstance(reason, str) else None,
+            "audit": audit_at_end,
+        }
 
     def _target(self) -> str:
         """What the run is told apart by, among the active ones of its tenant and type."""
         if self._retry is not None and self._goes_on:
             return str(self._retry.first_id)
-        return self._hash.hex() if self._operation.target.is_new else str(self.subject_id)
+        return self.hash.hex() if self._operation.target.is_new else str(self.subject_id)
 
-    async def _audit_details(self) -> Mapping[str, Any]:
+    async def audit_details(self) -> Mapping[str, Any]:
         describe = self._operation.audit_details
         said = {} if describe is None else dict(redact(dict(await describe(self, self._given))))
         return {**said, "retryOf": str(self._retry.run_id)} if self._retry else said
@@ -293,16 +293,16 @@ class _Attempt:
             self._tx,
             by=self._actor.by(self._request_id),
             action=action,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             tenant_id=self._tenant_id,
-            run_id=self._run_id,
+            run_id=self.run_id,
             resource=(kind, str(self.subject_id)) if kind else None,
-            details=await self._audit_details(),
+            details=await self.audit_details(),
         )
 
     async def _join(self, row: Any) -> Started:
         """The active run on the same target, if it is doing the same."""
-        if row.input_hash != self._hash:
+        if row.input_hash != self.hash:
             raise RunConflict(row.id)
         if self._key is not None:
             await self._tx.execute(
@@ -321,9 +321,9 @@ class _Attempt:
             self._tx,
             set_id=self.subject_id,
             tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             origin="requested",
-            run_id=self._run_id,
+            run_id=self.run_id,
             policy_types=[*policy_types, *policies],
         )
 
@@ -342,7 +342,7 @@ class _Attempt:
             self._tx,
             restore_run_id=self.subject_id,
             tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             created_by=self._actor.name,
             backup_set_id=backup_set_id,
             purpose=purpose,
@@ -360,7 +360,7 @@ class _Attempt:
             self._tx,
             restore_run_id=self.subject_id,
             tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             created_by=self._actor.name,
             run_id=run_id,
             mode=mode,
@@ -373,7 +373,7 @@ class _Attempt:
 
     async def restore_plan(self) -> RestorePlan:
         return await restores.plan_of(
-            self._tx, self.subject_id, run_id=self._run_id, again=self._retry is not None
+            self._tx, self.subject_id, run_id=self.run_id, again=self._retry is not None
         )
 
     async def before_restore(self) -> None:
@@ -381,11 +381,21 @@ class _Attempt:
             self._tx,
             set_id=new_id(),
             tenant_id=self._tenant_id,
-            workspace_id=self._workspace_id,
+            workspace_id=self.workspace_id,
             origin="before_restore",
-            run_id=self._run_id,
+            run_id=self.run_id,
             restore_run_id=self.subject_id,
         )
+
+
+def tenant_of(row: Any) -> Tenant:
+    """A tenant's row as an operation's steps see it."""
+    return Tenant(
+        id=row.id,
+        name=row.name,
+        primary_domain=row.primary_domain,
+        entra_tenant_id=row.entra_tenant_id,
+    )
 
 
 def _cleaned(payload: dict[str, Any]) -> dict[str, Any]:

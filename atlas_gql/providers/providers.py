@@ -16,7 +16,7 @@ from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import existing
 from atlas_gql.db.statements import adding
 from atlas_gql.db.tables import credentials, providers, tenants, workspaces
-from atlas_gql.errors import ValidationError
+from atlas_gql.errors import TenantArchived, ValidationError
 from atlas_gql.values import checked_guid
 
 CHANGEABLE = {
@@ -32,7 +32,12 @@ CHANGEABLE = {
 _ADD = adding(providers, "id", "tenant_id", "workspace_id", *CHANGEABLE).on_conflict_do_nothing(
     index_elements=["tenant_id"]
 )
-_LOCKED = select(providers).where(providers.c.id == bindparam("of_provider")).with_for_update()
+_LOCKED = (
+    select(providers, tenants.c.archived_at)
+    .join(tenants, tenants.c.id == providers.c.tenant_id)
+    .where(providers.c.id == bindparam("of_provider"))
+    .with_for_update(of=providers)
+)
 _OF_TENANT = select(providers.c.id).where(providers.c.tenant_id == bindparam("of_tenant"))
 _CHANGE = (
     update(providers)
@@ -112,9 +117,11 @@ async def create_provider(
 
     With a write credential, writing runs use that one, with a client id of its own where one is given.
     Raises ValidationError for malformed or unknown values, a credential of another workspace, and a tenant
-    that has a provider.
+    that has a provider; TenantArchived.
     """
     tenant = await existing(tx, tenants, tenant_id, field="tenant")
+    if tenant.archived_at is not None:
+        raise TenantArchived
     given = {
         "cloud": cloud,
         "client_id": client_id,
@@ -138,7 +145,8 @@ async def create_provider(
 async def update_provider(tx: Transaction, by: By, *, provider_id: UUID, changes: Changes) -> bool:
     """Change a provider; False when all is as wanted already. Runs that start from then on follow it.
 
-    Raises ValidationError for malformed or unknown values, and a credential of another workspace.
+    Raises ValidationError for malformed or unknown values, and a credential of another workspace;
+    TenantArchived.
     """
     old = await _locked(tx, provider_id)
     before = {name: getattr(old, name) for name in CHANGEABLE}
@@ -156,7 +164,10 @@ async def update_provider(tx: Transaction, by: By, *, provider_id: UUID, changes
 
 
 async def delete_provider(tx: Transaction, by: By, *, provider_id: UUID) -> None:
-    """Disconnect a tenant; what was backed up stays. Raises ValidationError for an unknown provider."""
+    """Disconnect a tenant; what was backed up stays.
+
+    Raises ValidationError for an unknown provider; TenantArchived.
+    """
     old = await _locked(tx, provider_id)
     await tx.execute(_DELETE, of_provider=provider_id)
     before = _told({name: getattr(old, name) for name in CHANGEABLE})
@@ -184,6 +195,8 @@ async def _locked(tx: Transaction, provider_id: UUID) -> Row:
     row = await tx.one(_LOCKED, of_provider=provider_id)
     if row is None:
         raise ValidationError("There is no provider with this id.", field="provider")
+    if row.archived_at is not None:
+        raise TenantArchived
     return row
 
 

@@ -44,7 +44,7 @@ def timed_out(seconds: float, request_id: str) -> dict[str, Any]:
 
 def of_document_error(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
     """An error in the text of a query: told as graphql-core tells it, but for the values in it."""
-    return _located(error, _without_values(error.message), {"code": code, "requestId": request_id})
+    return _located(error, without_values(error.message), {"code": code, "requestId": request_id})
 
 
 def of_execution_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
@@ -72,11 +72,12 @@ def _told(error: GraphQLError) -> tuple[str, Mapping[str, Any]]:
         argument = {"argument": origin.field} if origin.field else {}
         return origin.message, {"code": origin.code, **argument}
     if isinstance(origin, GraphQLError) and _of_the_request(error, origin):
-        return _without_values(error.message), {"code": BadUserInput.code}
+        return without_values(error.message), {"code": BadUserInput.code}
     return "", {}
 
 
-def _without_values(message: str) -> str:
+def without_values(message: str) -> str:
+    """graphql-core's message without the value that does not fit."""
     return _ECHO.sub(lambda found: f"{found[1] or ''}.", message)
 
 

@@ -22,7 +22,15 @@ from atlas_gql.access.actors import Actor
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.archive import MEDIA_TYPE
 from atlas_gql.db.database import Database
-from atlas_gql.errors import ArchiveRefused, ArchiveTooLarge, BackupSetInUse, NotFound, RateLimited
+from atlas_gql.errors import (
+    ArchiveRefused,
+    ArchiveTooLarge,
+    BackupSetInUse,
+    DomainError,
+    NotFound,
+    RateLimited,
+    TenantArchived,
+)
 from atlas_gql.ops.archives import export_set, import_set
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import answers, ids
@@ -149,7 +157,7 @@ class _ArchiveEndpoint(Endpoint):
         )
         try:
             return await self._work(request, context, _uuid(request))
-        except (ArchiveRefused, BackupSetInUse) as exc:
+        except (ArchiveRefused, BackupSetInUse, TenantArchived) as exc:
             return json_response(answers.refusal(exc.message, exc.code, request_id), _status(exc), request_id)
 
 
@@ -160,8 +168,8 @@ def _uuid(request: Request) -> UUID:
         raise NotFound from None
 
 
-def _status(error: ArchiveRefused | BackupSetInUse) -> int:
-    if isinstance(error, BackupSetInUse):
+def _status(error: DomainError) -> int:
+    if isinstance(error, BackupSetInUse | TenantArchived):
         return 409
     return 413 if isinstance(error, ArchiveTooLarge) else 422
 

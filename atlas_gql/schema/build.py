@@ -17,12 +17,15 @@ from atlas_gql.schema.credentials import credential_fields
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.live.subscriptions import Subscription
+from atlas_gql.schema.members import member_fields
 from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.plain import PlainExecutor
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.retries import retry_field
+from atlas_gql.schema.starts import StartRefused, start_on_tenants_field
+from atlas_gql.schema.tenants import tenant_fields
 
 
 def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
@@ -38,6 +41,9 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         *credential_fields(errors),
         *provider_fields(errors),
         *removal_fields(errors),
+        *member_fields(errors),
+        *tenant_fields(errors),
+        start_on_tenants_field(inputs, errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:
@@ -57,6 +63,8 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             mutation=mutation,
             subscription=Subscription,
             execution_context_class=PlainExecutor,
+            # No field names it: it is one of the errors that an interface stands for.
+            types=[StartRefused],
             config=StrawberryConfig(sort_schema=True),
         )
     except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:

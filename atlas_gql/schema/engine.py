@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
 from atlas_gql.access.actors import Actor
+from atlas_gql.errors import AtlasError
 from atlas_gql.plugins.api import Operation
 
 
@@ -20,6 +21,22 @@ class Started(Protocol):
     def deduplicated(self) -> bool:
         """Whether the run was there before this start."""
         ...
+
+
+class StartedOn(Protocol):
+    """What a start led to in one of many tenants: a run, or an error."""
+
+    @property
+    def tenant_id(self) -> UUID: ...
+
+    @property
+    def run_id(self) -> UUID | None: ...
+
+    @property
+    def deduplicated(self) -> bool: ...
+
+    @property
+    def error(self) -> AtlasError | None: ...
 
 
 class Engine(Protocol):
@@ -44,6 +61,23 @@ class Engine(Protocol):
         """Start an operation with an instance of its input. Raises DomainError."""
         ...
 
+    async def start_on_tenants(
+        self,
+        actor: Actor,
+        operation: Operation[Any],
+        *,
+        workspace_id: UUID,
+        tenant_ids: Sequence[UUID],
+        given: Any,
+        idempotency_key: str | None,
+        request_id: str,
+    ) -> Sequence[StartedOn]:
+        """Start an operation in many tenants, with one input; what came of each, in their order.
+
+        Raises ValidationError for an input that fits none of them.
+        """
+        ...
+
     async def retry(
         self,
         actor: Actor,
@@ -64,6 +98,10 @@ class Engine(Protocol):
         """Ask a run to stop. Raises RunFinished."""
         ...
 
+    async def end_cancelled(self, queued: Iterable[Any]) -> None:
+        """End queued runs that were asked to stop, and that no worker has taken up meanwhile."""
+        ...
+
     async def refused(
         self,
         actor: Actor,
@@ -75,4 +113,17 @@ class Engine(Protocol):
         request_id: str,
     ) -> None:
         """Audit that a member was refused a mutation for want of a capability."""
+        ...
+
+    async def refused_on(
+        self,
+        actor: Actor,
+        *,
+        workspace_id: UUID,
+        tenant_ids: Sequence[UUID | None],
+        mutation: str,
+        capability: str,
+        request_id: str,
+    ) -> None:
+        """Audit the same refusal for each of these tenants."""
         ...

@@ -101,6 +101,32 @@ class ProviderStatus(StrEnum):
 
 
 @described(
+    "What a member is in the workspace as a whole.",
+    {
+        "owner": "Reaches every tenant, and may do everything.",
+        "manager": "Reaches every tenant, and may do everything but what concerns members and tokens.",
+        "member": "Reaches the tenants that were granted, with a role for each.",
+    },
+)
+class MemberRole(StrEnum):
+    OWNER = "owner"
+    MANAGER = "manager"
+    MEMBER = "member"
+
+
+@described(
+    "What a member is for one tenant.",
+    {
+        "operator": "Looks, backs up, plans restores, cancels runs.",
+        "readonly": "Looks.",
+    },
+)
+class TenantRole(StrEnum):
+    OPERATOR = "operator"
+    READONLY = "readonly"
+
+
+@described(
     "Which way a list is ordered.", {"asc": "Smallest or oldest first.", "desc": "Greatest or newest first."}
 )
 class OrderDirection(StrEnum):

@@ -54,9 +54,15 @@ class InputTypes:
 
     def __init__(self) -> None:
         self._made: dict[type, Converted] = {}
+        self._of: dict[str, InputType] = {}
 
     def of(self, operation: Operation[Any]) -> InputType:
         """The input of an operation. Raises ConfigurationError naming the operation and the field."""
+        if operation.type not in self._of:
+            self._of[operation.type] = self._input_of(operation)
+        return self._of[operation.type]
+
+    def _input_of(self, operation: Operation[Any]) -> InputType:
         given = operation.input
         if not dataclasses.is_dataclass(given):
             raise ConfigurationError(f"The input of {operation.type} is no dataclass.")

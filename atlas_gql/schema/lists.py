@@ -17,12 +17,14 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    exists,
     false,
     func,
     or_,
     true,
 )
 
+from atlas_gql.access.members import MEMBER
 from atlas_gql.db.tables import (
     audit_entries,
     backup_items,
@@ -35,6 +37,7 @@ from atlas_gql.db.tables import (
     restore_items,
     restore_runs,
     run_items,
+    tenant_grants,
     tenants,
     workspaces,
 )
@@ -90,7 +93,32 @@ TENANTS = Listing(
             true(),
         ),
         "never_backed_up": standing.LAST_BACKUP_AT.is_(None) == bindparam("never_backed_up", type_=Boolean),
+        "archived": tenants.c.archived_at.is_not(None) == bindparam("archived", type_=Boolean),
     },
+)
+
+MEMBERS = Listing(
+    rows=maps.MEMBER,
+    of=(memberships.c.workspace_id,),
+    sort=("user_name", "uuid"),
+    filters={
+        "roles": _in(memberships.c.role, "roles"),
+        "name_contains": _contains(maps.MEMBER.columns["user_name"]),
+        # Who reaches a tenant: by a role for all of them, or by a grant.
+        "reaching": or_(
+            memberships.c.role != MEMBER,
+            exists().where(
+                tenant_grants.c.tenant_id == bindparam("reaching", type_=Uuid),
+                tenant_grants.c.user_id == memberships.c.user_id,
+                tenant_grants.c.workspace_id == memberships.c.workspace_id,
+            ),
+        ),
+    },
+)
+GRANTS = Listing(
+    rows=maps.TENANT_GRANT,
+    of=(tenant_grants.c.workspace_id, tenant_grants.c.user_id),
+    sort=("tenant_name", "uuid"),
 )
 
 CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=("name", "uuid"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, Uuid, case, cast, false, func, literal_column, null, select, true
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, Uuid, case, cast, false, func, literal_column, null, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql.access.capabilities import Capability
@@ -12,13 +14,16 @@ from atlas_gql.db.tables import (
     backup_items,
     backup_sets,
     credentials,
+    memberships,
     operation_runs,
     policies,
     providers,
     restore_items,
     restore_runs,
     run_items,
+    tenant_grants,
     tenants,
+    users,
     workspaces,
 )
 from atlas_gql.schema import standing
@@ -60,6 +65,43 @@ TENANT = row_map(
     verified=standing.VERIFIED,
     verified_at=standing.VERIFIED_AT,
     backed_up_at=standing.LAST_BACKUP_AT,
+)
+
+
+def _of_user(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column of the member's user."""
+    return select(column).where(users.c.id == memberships.c.user_id).correlate(memberships).scalar_subquery()
+
+
+MEMBER = row_map(
+    "Member",
+    memberships,
+    ("role",),
+    capability=Capability.MEMBERS_VIEW,
+    reads={"joinedAt": ("created_at",), "grants": ("user_id",)},
+    tenant_id=cast(null(), Uuid),
+    user_id=memberships.c.user_id,
+    user_uuid=cast(memberships.c.user_id, Text),
+    user_name=_of_user(users.c.name),
+    email=_of_user(users.c.email),
+    disabled_at=_of_user(users.c.disabled_at),
+    created_at=memberships.c.created_at,
+)
+
+# Of the workspace as a whole, as its member is: who reaches one tenant sees nobody's grants.
+TENANT_GRANT = row_map(
+    "TenantGrant",
+    tenant_grants,
+    ("role",),
+    capability=Capability.MEMBERS_VIEW,
+    reads={"tenant": ("granted_id",), "grantedAt": ("created_at",)},
+    tenant_id=cast(null(), Uuid),
+    granted_id=tenant_grants.c.tenant_id,
+    created_at=tenant_grants.c.created_at,
+    tenant_name=select(tenants.c.name)
+    .where(tenants.c.id == tenant_grants.c.tenant_id)
+    .correlate(tenant_grants)
+    .scalar_subquery(),
 )
 
 CREDENTIAL = row_map(
@@ -228,6 +270,8 @@ KINDS: dict[str, RowMap] = {
     for rows in (
         WORKSPACE,
         TENANT,
+        MEMBER,
+        TENANT_GRANT,
         CREDENTIAL,
         PROVIDER,
         OPERATION_RUN,

@@ -26,6 +26,7 @@ from atlas_gql.errors import (
     IdempotencyConflict,
     RunConflict,
     RunFinished,
+    TenantArchived,
     ValidationError,
     WritesNotEnabled,
 )
@@ -43,6 +44,7 @@ HOST_ERRORS: tuple[type[DomainError], ...] = (
     RunConflict,
     IdempotencyConflict,
     WritesNotEnabled,
+    TenantArchived,
 )
 """What every start may answer."""
 

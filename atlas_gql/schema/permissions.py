@@ -8,7 +8,7 @@ NOT_FOUND, exactly as if it were not there; what is within reach and not allowed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import strawberry
@@ -84,6 +84,13 @@ class Permission(BasePermission):
 
     def on_unauthorized(self) -> None:
         raise NotFound
+
+
+class Place(NamedTuple):
+    """Where something belongs, as rows say it; without a tenant, to the workspace as a whole."""
+
+    workspace_id: UUID
+    tenant_id: UUID | None
 
 
 def held(actor: Actor, row: Any) -> frozenset[str] | None:

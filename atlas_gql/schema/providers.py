@@ -9,7 +9,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.access.capabilities import Capability
-from atlas_gql.errors import ValidationError
+from atlas_gql.errors import TenantArchived, ValidationError
 from atlas_gql.providers import providers as service
 from atlas_gql.providers.providers import CHANGEABLE, Changes, CloudName
 from atlas_gql.schema.changes import DeletePayload, Work, change_field
@@ -90,7 +90,7 @@ def provider_fields(errors: ErrorTypes) -> list[StrawberryField]:
             errors,
             target=target,
             guards=guards,
-            allowed=(ValidationError,),
+            allowed=(ValidationError, TenantArchived),
             description=description,
         )
 

@@ -45,7 +45,7 @@ def world(atlas: Installation, simulator: Running, pristine: object) -> Iterator
 
 
 def existing(world: World) -> list[str]:
-    return [value for value in world.values.values() if value and ids.parse(value)]
+    return [value for value in world.values.values() if isinstance(value, str) and ids.parse(value)]
 
 
 def cursors(client: httpx.Client, world: World) -> list[str]:

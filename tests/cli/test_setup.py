@@ -61,6 +61,22 @@ def test_an_operator_is_a_member_with_grants_and_may_be_given_more(made, place, 
     ]
 
 
+def test_a_tenant_is_renamed_archived_and_taken_back(made, atlas, place, audited):
+    new = f"{place.tenant} BV"
+    made("tenant", "rename", place.tenant, "--name", new, "--primary-domain", "bv.example")
+    made("tenant", "archive", new, "--workspace", place.workspace)
+    (archived,) = made("tenant", "list", "--workspace", place.workspace)
+    assert (archived["name"], archived["archived_at"] is None) == (new, False)
+    refused = atlas("tenant", "rename", new, "--name", "X")
+    assert (refused.exit_code, "is archived" in refused.output) == (1, True)
+    made("tenant", "unarchive", place.tenant_id)
+    (back,) = made("tenant", "list", "--workspace", place.workspace)
+    assert back["archived_at"] is None
+    assert [action for action, _ in audited(place.tenant_id)][1:] == [
+        "tenant.renamed", "tenant.archived", "tenant.unarchived"
+    ]  # fmt: skip
+
+
 def test_a_tenant_is_made_and_listed_with_its_provider(made, place, audited):
     made(
         "provider", "create", "--tenant", place.tenant, "--cloud", "simulator", "--client-id", CLIENT,

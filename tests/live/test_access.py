@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosedError
 from atlas_gql.db.ids import new_id
 from atlas_gql.schema import ids
 from atlas_gql.schema.live.moments import Moment, cursor_of, moment_of
+from support.members import altered, who
 from support.watching import RUN_EVENTS, RUNS_CHANGED, by_socket
 
 ANY_EVENT = """
@@ -57,6 +58,19 @@ def test_who_leaves_the_workspace_is_told_nothing_more(runs, watch):
         runs.execute("DELETE FROM memberships WHERE user_id = %(user)s", user=place.user)
         runs.progress(run, 1)
         assert rest(bodies) == ["NOT_FOUND"]
+
+
+def test_who_is_removed_is_told_nothing_more(runs, watch):
+    """Nothing happens to any run meanwhile."""
+    place, run = runs.place, runs.add()
+    token = place.member("manager")
+    with (
+        watch(place.atlas.url, token, RUN_EVENTS, {"runId": run_id(run)}) as one,
+        watch(place.atlas.url, token, RUNS_CHANGED, {"workspaceId": place.workspace_id}) as all_,
+    ):
+        next(one), next(all_)
+        altered(place, "removeMember", memberId=who(place, token)["id"])
+        assert [rest(one), rest(all_)] == [["NOT_FOUND"], ["NOT_FOUND"]]
 
 
 def test_a_grant_that_ends_ends_what_it_showed(runs, watch):

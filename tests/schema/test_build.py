@@ -79,8 +79,8 @@ def test_a_mutation_shows_its_guards_and_everything_that_can_come_of_it():
     )
     assert "Requires capability: backups.create, backups.view on backupSetId." in SDL
     assert block(SDL, "union CountThingsResult") == (
-        "union CountThingsResult = IdempotencyConflict | RunConflict | StartRunPayload | TooManyThings"
-        " | ValidationError | WritesNotEnabled"
+        "union CountThingsResult = IdempotencyConflict | RunConflict | StartRunPayload | TenantArchived"
+        " | TooManyThings | ValidationError | WritesNotEnabled"
     )
 
 
@@ -141,6 +141,7 @@ UNGUARDED = {
     "Viewer.workspaces": "lists your own memberships",
     "Workspace.tenants": "lists the tenants that you have any right on, by its filter",
     "Tenant.workspace": "who reaches a tenant is a member of its workspace",
+    "StartOnTenantsPayload.results": "says of tenants what was asked for; tenant and run are guarded",
     "RunItem.failure": "is part of the item",
     "Failure.item": "is the item whose failure it is; `failures` and `items` are guarded",
 }
@@ -159,18 +160,28 @@ def test_every_mutation_is_guarded_by_a_capability():
         if name.startswith("Mutation.")
     }
     assert capabilities == {
+        "Mutation.archiveTenant": ["tenants.manage"],
         "Mutation.cancelRun": ["runs.cancel"],
+        "Mutation.changeMemberRole": ["members.manage"],
         "Mutation.countThings": ["backups.create", "backups.view"],
         "Mutation.createCredential": ["providers.manage"],
+        "Mutation.createTenant": ["tenants.manage"],
         "Mutation.createProvider": ["providers.manage"] * 3,
         "Mutation.deleteBackupSet": ["backups.delete"],
         "Mutation.deleteCredential": ["providers.manage"],
         "Mutation.deleteProvider": ["providers.manage"],
+        "Mutation.grantTenants": ["members.manage"],
+        "Mutation.leaveWorkspace": [None],  # it takes nothing but being a member
         "Mutation.purgeTenant": ["tenants.purge"],
+        "Mutation.removeMember": ["members.manage"],
         "Mutation.renameCredential": ["providers.manage"],
+        "Mutation.renameTenant": ["tenants.manage"],
         "Mutation.retryRun": ["the operation's own"],
+        "Mutation.revokeGrants": ["members.manage"],
         "Mutation.rotateCredential": ["providers.manage"],
         "Mutation.setBackupRetention": ["backups.delete"],
+        "Mutation.startOnTenants": ["the operation's own"],
+        "Mutation.unarchiveTenant": ["tenants.manage"],
         "Mutation.updateProvider": ["providers.manage"] * 3,
     }
 

@@ -10,10 +10,13 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import httpx
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, insert, update
 from structlog.testing import capture_logs
 
-from atlas_gql.db.tables import tenants, users, workspaces
+from atlas_gql.access.members import MEMBER
+from atlas_gql.db.database import Transaction
+from atlas_gql.db.ids import new_id
+from atlas_gql.db.tables import memberships, tenants, users, workspaces
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Installation, Place
 from support.console import Console, rewritten
@@ -32,6 +35,7 @@ def console(atlas: Installation) -> Iterator[Console]:
     events: dict[str, Callable[[], object]] = {
         "a bad day": lambda: damaged(place),
         "Pilot Ring is deleted and made again": lambda: made_again(place, "Pilot Ring"),
+        "Paul joins": lambda: joined(place, "Paul Berger"),
     }
     with tempfile.TemporaryDirectory() as home, capture_logs(), chdir(home):
         environment = {"HOME": home, "COLUMNS": "100", "MY_TOKEN": place.token}
@@ -49,6 +53,17 @@ def made_again(place: Place, name: str) -> None:
     (group,) = (g for g in state[DEMO_TENANT.id]["groups.json"]["value"] if g["displayName"] == name)
     group["id"] = str(uuid5(NAMESPACE_DNS, name))
     httpx.post(f"{simulator}/_simulator/load", json=state).raise_for_status()
+
+
+def joined(place: Place, name: str) -> None:
+    """A new user of this name is a member of the workspace, and nothing is granted to them."""
+    user = new_id()
+
+    async def join(tx: Transaction) -> None:
+        await tx.execute(insert(users).values(id=user, name=name))
+        await tx.execute(insert(memberships).values(workspace_id=place.workspace, user_id=user, role=MEMBER))
+
+    place.atlas.call(join)
 
 
 def _rename(place: Place, other: Place) -> None:

@@ -13,6 +13,7 @@ from atlas_gql.db.ids import new_id
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Place
 from support.connecting import changed, secret_of
+from support.members import who
 from support.steps import backed_up, damaged, planned, restore_input, undone
 
 
@@ -52,7 +53,11 @@ def make_world(place: Place) -> World:
     spare = secret_of(place, "Spare")
     policy, group = _assigned_to_a_group(place, backup)
     leaving = place.add_tenant(str(new_id()), "leaving.example")
+    member = who(place, place.member(None))
     values = {
+        "memberId": member["id"],
+        "tenantIds": [other.tenant_id],
+        "oldTenantId": place.add_tenant(str(new_id()), "old.example").tenant_id,
         "leavingTenantId": leaving.tenant_id,
         "leavingDomain": "leaving.example",
         "oldBackupSetId": old,

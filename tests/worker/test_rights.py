@@ -17,6 +17,7 @@ from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.members import altered, who
 from support.paths import DATA_DIR
 from support.steps import backed_up, damaged, planned, restore_input
 
@@ -167,6 +168,15 @@ def test_a_restore_of_somebody_who_lost_the_right_is_audited_once(
         {"action": "restore.executed", "outcome": "failed", "reason": "a test"}
     ]
     assert list(journal) == []
+
+
+def test_what_a_removed_member_started_and_what_waits_is_not_carried_out(place: Place) -> None:
+    token = place.member("operator")
+    with tenant_busy(place):
+        started = place.start("fetchAssignments", {"tenantId": place.tenant_id}, token)
+        altered(place, "removeMember", memberId=who(place, token)["id"])
+    run = place.wait(started["run"]["id"])
+    assert (run["outcome"], run["failures"][0]["reasonCode"]) == ("FAILED", "INITIATOR_NOT_PERMITTED")
 
 
 def test_a_plan_from_a_backup_that_may_no_longer_be_seen(place: Place, database: TestDatabase) -> None:

@@ -11,8 +11,9 @@ from atlas_gql.cli import exits
 from atlas_gql.cli.backups import prune
 from atlas_gql.cli.output import AsJson, console, show, tell
 from atlas_gql.cli.remote import archives
-from atlas_gql.cli.remote.confirming import agreed
-from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, connected
+from atlas_gql.cli.remote.backing_up_many import back_up_all
+from atlas_gql.cli.remote.confirming import Key, agreed
+from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, OfWorkspace, connected
 from atlas_gql.cli.remote.ending import ended, finish, started
 from atlas_gql.cli.remote.plans import made, show_plan
 from atlas_gql.cli.remote.selecting import (
@@ -37,13 +38,24 @@ SHORT = 20
 @app.command()
 def create(
     tenant: OfTenant = None,
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="Every tenant of the workspace that you may back up.")
+    ] = False,
+    workspace: OfWorkspace = None,
     types: OfTypes = None,
+    idempotency_key: Key = None,
     no_wait: NoWait = False,
     profile: OfProfile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Back a tenant's assignments up, and wait for the end."""
+    """Back a tenant's assignments up, or those of all tenants, and wait for the end."""
+    if all_tenants and tenant is not None:
+        raise typer.BadParameter("Give either --tenant or --all-tenants.")
+    if not all_tenants and (workspace is not None or idempotency_key is not None):
+        raise typer.BadParameter("--workspace and --idempotency-key go with --all-tenants.")
     with connected(profile) as api:
+        if all_tenants:
+            return back_up_all(api, workspace, types, key=idempotency_key, wait=not no_wait, as_json=as_json)
         of = find_tenant(api, tenant)
         payload = api.change("fetch", tenantId=of["id"], policyTypes=types or [])
         if no_wait:

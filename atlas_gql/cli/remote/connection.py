@@ -30,6 +30,16 @@ OfTenant = Annotated[
         show_default=False,
     ),
 ]
+OfWorkspace = Annotated[
+    str | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="WORKSPACE",
+        help="The workspace, by name or id; may be left out when you are a member of only one.",
+        show_default=False,
+    ),
+]
 Everything = Annotated[
     bool, typer.Option("--all", help="Show everything, also what is summarised otherwise.")
 ]

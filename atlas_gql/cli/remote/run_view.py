@@ -25,7 +25,7 @@ def listed(run: Run) -> dict[str, Any]:
     tenant = run["tenant"]["name"] if run["tenant"] else ""
     return {
         **run,
-        "how": f"{how(run)}: {_counts(run)}",
+        "how": f"{how(run)}: {counts_of(run)}",
         "tenant": tenant,
         "created": moment(run["createdAt"]),
     }
@@ -40,7 +40,7 @@ def end_lines(run: Run, items: Sequence[Run], *, whole: bool = False) -> Iterato
     """How a run ended, and its `items`, each with what became of it."""
     run, items = clean(run), clean(items)
     style = _STYLES.get(run["outcome"], "red")
-    yield Text.assemble(f"{run['type']} ", (how(run), style), f": {_counts(run)}")
+    yield Text.assemble(f"{run['type']} ", (how(run), style), f": {counts_of(run)}")
     yield f"  run {run['uuid']}"
     for failure in run["failures"]:
         if failure["item"] is None:
@@ -75,7 +75,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str | None]]:
 _KINDS = {"BackupSet": "backup set", "RestoreRun": "plan"}
 
 
-def _counts(run: Run) -> str:
+def counts_of(run: Run) -> str:
     """`60 done, 3 failed`; what there is none of is not named."""
     counters = run["counters"]
     others = [f"{counters[name]} {name}" for name in ("failed", "skipped") if counters[name]]

@@ -49,12 +49,15 @@ users = Table(
 memberships = Table(
     "memberships",
     metadata,
+    # What clients name a member by; who it is says the primary key.
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     workspace_id(),
     Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
     # Owner and manager reach every tenant; a member reaches what a grant names, and nothing else.
     required("role"),
     created_at(),
     PrimaryKeyConstraint("workspace_id", "user_id"),
+    UniqueConstraint("id"),
     one_of("role", ("owner", "manager", "member")),
     Index(None, "user_id"),
 )
@@ -62,12 +65,14 @@ memberships = Table(
 tenant_grants = Table(
     "tenant_grants",
     metadata,
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     Column("tenant_id", Uuid, nullable=False),
     Column("workspace_id", Uuid, nullable=False),
     Column("user_id", Uuid, nullable=False),
     required("role"),
     created_at(),
     PrimaryKeyConstraint("tenant_id", "user_id"),
+    UniqueConstraint("id"),
     ForeignKeyConstraint(["tenant_id", "workspace_id"], ["tenants.id", "tenants.workspace_id"]),
     ForeignKeyConstraint(
         ["workspace_id", "user_id"], ["memberships.workspace_id", "memberships.user_id"], ondelete="CASCADE"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from atlas_gql.ops.together import fits_many
+from atlas_gql.schema.fields import resolved
+
 
 @strawberry.type(description="A kind of work that can be started.")
 class OperationType:
@@ -15,3 +18,7 @@ class OperationType:
     mutation: str = strawberry.field(description="The mutation that starts it.")
     capability: str = strawberry.field(description="The capability that starting it takes.")
     writes: bool = strawberry.field(description="Whether it changes anything at Microsoft.")
+
+    @resolved("Whether `startOnTenants` starts it in many tenants at once.")
+    def for_many_tenants(self) -> bool:
+        return fits_many(self)  # type: ignore[arg-type] # the operation

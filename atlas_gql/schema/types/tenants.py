@@ -52,7 +52,7 @@ class Tenant(Node):
     entra_tenant_id: str = strawberry.field(description="Its id at Microsoft.")
     created_at: datetime = strawberry.field(description="When it was added to Atlas.")
     archived_at: datetime | None = strawberry.field(
-        description="When it was archived; it can be read still, and nothing else."
+        description="When it was archived: it can be read, and nothing is started or changed there."
     )
     provider_id: strawberry.Private[UUID | None]
 
@@ -177,6 +177,9 @@ class TenantFilter:
     never_backed_up: bool | None = strawberry.field(
         description="True: they have no successful backup; false: they have one.", default=None
     )
+    archived: bool | None = strawberry.field(
+        description="True: they are archived; false: they are not.", default=None
+    )
 
     @property
     def needs(self) -> list[Capability]:
@@ -192,6 +195,7 @@ class TenantFilter:
             provider_status=self.provider_status,
             backed_up_before=self.last_successful_backup_before,
             never_backed_up=self.never_backed_up,
+            archived=self.archived,
         )
 
 

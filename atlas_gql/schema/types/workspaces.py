@@ -15,6 +15,7 @@ from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.credentials import Credential
+from atlas_gql.schema.types.members import Member, MemberFilter
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
@@ -44,6 +45,19 @@ class Workspace(Node):
     ) -> Connection[Tenant] | None:
         where = _within(info, self, *(filter.needs if filter else ())) | (filter.where() if filter else {})
         return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
+
+    @resolved("Its members, by name.", HasCapability(Capability.MEMBERS_VIEW))
+    async def members(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            MemberFilter | None, strawberry.argument(description="Which members; all when absent.")
+        ] = None,
+    ) -> Connection[Member] | None:
+        where = filter.where() if filter else None
+        return await lists.MEMBERS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("Its credentials, by name.", HasCapability(Capability.PROVIDERS_VIEW))
     async def credentials(

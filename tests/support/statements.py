@@ -1,0 +1,32 @@
+"""The statements that an installation makes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from atlas_gql.db.database import Transaction
+from atlas_gql.testing.installation import Installation
+
+
+@contextmanager
+def counted(atlas: Installation) -> Iterator[list[str]]:
+    """Every statement of an installation without a worker, in order; another one may live in this process."""
+    seen: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fetch", "execute", "execute_many"):
+            original = getattr(Transaction, name)
+
+            async def noted(
+                self: Any, statement: Any, *args: Any, _original: Any = original, **parameters: Any
+            ) -> Any:
+                if asyncio.get_running_loop() is atlas._loop:
+                    seen.append(str(statement))
+                return await _original(self, statement, *args, **parameters)
+
+            patch.setattr(Transaction, name, noted)
+        yield seen
