@@ -47,6 +47,7 @@ from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
+from atlas_gql.testing import tripwire
 from atlas_gql.testing.postgres import TestDatabase
 from atlas_gql.worker import Worker, running_worker
 
@@ -297,12 +298,14 @@ def installation(
     """A running installation on its own event loop in a thread; ends with everything it started.
 
     `operations` and the added `policy_types` are those of the installed plugins unless given; `secret_key` is
-    that of workers of your own, where there are such; `settings` override the defaults.
+    that of workers of your own, where there are such; `settings` override the defaults. Raises
+    `tripwire.Tripped` at its end when a resolver gave a tenant's data without having asked for rights.
     """
     installed = load_plugins(discover())
     operations = installed.operations if operations is None else operations
     sealer = Sealer.from_text(secret_key or generate_key())
     with ExitStack() as stack:
+        stack.enter_context(tripwire.watched())
         before = offer(installed.policy_types if policy_types is None else policy_types)
         stack.callback(offer, before)
         if simulator is None:
@@ -316,7 +319,7 @@ def installation(
         async def main() -> None:
             async with AsyncExitStack() as running:
                 api = await running.enter_async_context(
-                    running_app(options, database.url, sealer, operations)
+                    running_app(options, database.url, sealer, operations, look_on=tripwire.lay)
                 )
                 working = None
                 if worker:
