@@ -33,9 +33,15 @@ def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
 
 
 @pytest.fixture(scope="session")
-def world(own_database: TestDatabase) -> World:
+def world(ask: Asker) -> World:
     """The world that is only looked at."""
-    return World(own_database.admin_url)
+    return World(ask.admin)
+
+
+@pytest.fixture
+def own(ask: Asker) -> World:
+    """A world for one test, which changes it."""
+    return World(ask.admin)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,8 +11,9 @@ from support.matrix import oracle
 from support.matrix.asking import Asker, Seen
 from support.matrix.callers import CALLERS, OUTSIDERS, REFERENCE, Caller
 from support.matrix.oracle import NOT_FOUND, Refused
+from support.matrix.shown import Shown, filled
 from support.matrix.table import Selection, Step, Table, kind_named
-from support.matrix.world import Thing, World
+from support.matrix.world import World
 
 MALFORMED = ("", "nonsense", "VGVuYW50Og==", ids.encode("Toaster", uuid4()))
 
@@ -29,7 +28,7 @@ def full(ask: Asker, table: Table, world: World) -> frozenset[tuple[UUID, Step]]
         for thing in world.at(kind):
             seen = ask.query(token, whole(kind, selection), {"id": thing.id})
             assert seen.errors == [], seen.text
-            found |= {(thing.uuid, step) for step in selection.steps if _filled(seen, step)}
+            found |= {(thing.uuid, step) for step in selection.steps if filled(seen, step)}
     return frozenset(found)
 
 
@@ -142,90 +141,3 @@ def refused(seen: Seen, field: str, verdict: Refused) -> None:
     (error,) = seen.errors
     assert seen.body["data"] == {field: None}
     assert (error["path"], verdict.shown(error)) == ([field], True), seen.text
-
-
-class Shown:
-    """What a caller may be shown."""
-
-    def __init__(self, caller: Caller, world: World) -> None:
-        self.caller = caller
-        self.world = world
-        self._hidden = oracle.hidden(caller, world)
-
-    def check(self, seen: Seen) -> None:
-        """An answer came, and holds nothing of what is out of reach, and no thing that may not be seen."""
-        assert seen.status == 200, seen.text
-        assert [text for text in self._hidden if text in seen.text] == []
-        for id_ in _ids(seen.body.get("data")):
-            found = ids.parse(id_)
-            assert found is not None
-            if found.kind in oracle.KINDS:
-                assert self._may_be_shown(self.world.by_uuid[found.uuid]), f"{found.kind}: {seen.text}"
-
-    def _may_be_shown(self, thing: Thing) -> bool:
-        return oracle.shown(self.caller, thing)
-
-    def check_lists(self, seen: Seen, thing: Thing, there: Collection[Step]) -> set[Step]:
-        """A workspace lists all that may be seen of it, and nothing else; gives what is not empty."""
-        left = set(there)
-        for step in there:
-            if step.lists is None or oracle.of_field(self.caller, step.guards, thing):
-                continue
-            found = [one for one in self.world.at(step.lists) if one.workspace == thing.workspace]
-            visible = {one.id for one in found if oracle.visible(self.caller, one)}
-            page = seen.body["data"]["it"][step.path[0]]
-            assert {node["id"] for node in page["nodes"]} == visible, step.name
-            assert page.get("totalCount", len(visible)) == len(visible), step.name
-            if not visible:
-                left.discard(step)
-        return left
-
-    def check_thing(self, seen: Seen, thing: Thing, selection: Selection, there: Collection[Step]) -> None:
-        """A thing's fields are as the oracle has it: each shown where there is something, or refused so."""
-        given = seen.body["data"]["it"]
-        assert (given["__typename"], given["id"]) == (thing.kind, thing.id)
-        told = {tuple(error["path"][1:]): error for error in seen.errors}
-        verdicts = {step: oracle.of_field(self.caller, step.guards, thing) for step in selection.steps}
-        wrong = [
-            (step.name, verdict, told.get(step.path))
-            for step, verdict in verdicts.items()
-            if not _as_told(step, verdict, told.get(step.path), _filled(seen, step), step in there)
-        ]
-        assert wrong == []
-        assert told.keys() <= {step.path for step in selection.steps}
-
-
-def _as_told(
-    step: Step, verdict: Refused | None, error: Mapping[str, Any] | None, filled: bool, there: bool
-) -> bool:
-    if verdict is None:
-        return error is None and filled == there
-    if step.silent and verdict == NOT_FOUND:
-        return error is None and not filled
-    return error is not None and not filled and verdict.shown(error)
-
-
-def _filled(seen: Seen, step: Step) -> bool:
-    """Whether the field shows something, anywhere in the thing."""
-    found = [seen.body["data"]["it"]]
-    for name in step.path:
-        several = (value for one in found for value in (one if isinstance(one, list) else [one]))
-        found = [one[name] for one in several if one is not None]
-    return any(value not in (None, []) and _nodes(value) != [] for value in found)
-
-
-def _nodes(value: Any) -> Any:
-    return value.get("nodes") if isinstance(value, dict) else None
-
-
-def _ids(value: Any) -> Iterator[str]:
-    """Every id of a thing in an answer."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "id" and isinstance(inner, str) and ids.parse(inner):
-                yield inner
-            else:
-                yield from _ids(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _ids(inner)

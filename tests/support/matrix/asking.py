@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -44,9 +45,10 @@ class Asker:
     def __init__(self, atlas: Installation, admin_url: str) -> None:
         self.atlas = atlas
         self._client = httpx.Client(base_url=atlas.url, verify=PLAIN, trust_env=False, timeout=30)
-        self._admin = psycopg.connect(admin_url, autocommit=True)
+        self.admin = psycopg.connect(admin_url, autocommit=True)
         self._statements = 0
-        names = self._admin.execute(
+        self._audited = datetime.min.replace(tzinfo=UTC)
+        names = self.admin.execute(
             "SELECT table_name FROM information_schema.tables"
             " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1"
         ).fetchall()
@@ -59,7 +61,7 @@ class Asker:
 
     def close(self) -> None:
         self._client.close()
-        self._admin.close()
+        self.admin.close()
 
     def counted(self) -> None:
         self._statements += 1
@@ -82,11 +84,17 @@ class Asker:
 
     def state(self) -> dict[str, str]:
         """A checksum of every table."""
-        return dict(self._admin.execute(self._sum).fetchall())
+        return dict(self.admin.execute(self._sum).fetchall())
 
     def audited(self) -> list[tuple[str, dict[str, Any]]]:
-        """The actions and details of the audit trail, the newest last."""
-        return self._admin.execute("SELECT action, details FROM audit_entries ORDER BY id").fetchall()
+        """The actions and details of what was added to the audit trail since it was last looked at."""
+        found = self.admin.execute(
+            "SELECT action, details, created_at FROM audit_entries"
+            " WHERE created_at > %s ORDER BY created_at, id",
+            (self._audited,),
+        ).fetchall()
+        self._audited = max([self._audited, *(at for _, _, at in found)])
+        return [(action, details) for action, details, _ in found]
 
 
 def _body(answer: httpx.Response) -> Any:

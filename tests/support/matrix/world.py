@@ -45,8 +45,8 @@ class Thing:
 class World:
     """Everything there is. All text in a place bears the place's mark, which is in no other text."""
 
-    def __init__(self, admin_url: str) -> None:
-        self._admin_url = admin_url
+    def __init__(self, admin: psycopg.Connection[Any]) -> None:
+        self._admin = admin
         self._rows: list[tuple[str, dict[str, Any]]] = []
         self.things: dict[tuple[str, str], Thing] = {}
         """By kind and place."""
@@ -74,12 +74,11 @@ class World:
 
     def mend(self) -> None:
         """Put everything back that a mutation has changed or removed."""
-        with psycopg.connect(self._admin_url) as connection, connection.cursor() as cursor:
+        with self._admin.pipeline(), self._admin.transaction(), self._admin.cursor() as cursor:
             # Neither triggers nor foreign keys: what cannot be changed was not, and what is linked comes too.
             cursor.execute("SET LOCAL session_replication_role = replica")
-            with connection.pipeline():
-                for table, values in self._rows:
-                    cursor.execute(_upsert(table, tuple(values)), values)
+            for table, values in self._rows:
+                cursor.execute(_upsert(table, tuple(values)), values)
 
     def token(self, caller: Caller, *, plane: str = "workspace", days: float = 1, **columns: Any) -> str:
         """A token of a new user with a caller's rights."""
