@@ -163,6 +163,23 @@ _MUTATIONS: Mapping[str, Callable[[Caller, Any, Mapping[str, Named]], Verdict]] 
 }
 
 
+def of_subscription(caller: Caller, guard: Any, named: Named) -> Verdict:
+    """What comes of a subscription to what an id names; None for its first event."""
+    (permission,) = guard.permissions
+    name = type(permission).__name__
+    assert name in _SUBSCRIPTIONS, f"the matrix does not know how {name} decides"
+    if verdict := named.reached(caller):
+        return verdict
+    assert named.thing is not None
+    return holds(_SUBSCRIPTIONS[name](caller, named.thing), permission.capability)
+
+
+_SUBSCRIPTIONS: Mapping[str, Callable[[Caller, Thing], frozenset[str] | None]] = {
+    "CanWatchRun": lambda caller, thing: caller.rights(thing.place),
+    "CanWatchWorkspace": lambda caller, thing: caller.somewhere(thing.workspace),
+}
+
+
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)

@@ -25,7 +25,7 @@ class Shown:
     def check(self, seen: Seen) -> None:
         """An answer came, and holds nothing of what is out of reach, and no thing that may not be seen."""
         assert seen.status == 200, seen.text
-        assert [text for text in self._hidden if text in seen.text] == []
+        self.check_text(seen)
         for id_ in _ids(seen.body.get("data")):
             found = ids.parse(id_)
             assert found is not None
@@ -33,6 +33,10 @@ class Shown:
                 thing = self.world.by_uuid.get(found.uuid)
                 # What the caller has just made is none of the world's.
                 assert thing is None or oracle.shown(self.caller, thing), f"{found.kind}: {seen.text}"
+
+    def check_text(self, seen: Seen) -> None:
+        """An answer of whatever kind holds nothing of what is out of reach."""
+        assert [text for text in self._hidden if text in seen.text] == []
 
     def check_lists(self, seen: Seen, thing: Thing, there: Collection[Step]) -> set[Step]:
         """A workspace lists all that may be seen of it, and nothing else; gives what is not empty."""

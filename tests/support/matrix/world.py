@@ -72,6 +72,10 @@ class World:
         """All things of a kind."""
         return [thing for thing in self.by_uuid.values() if thing.kind == kind]
 
+    def things_of(self, kind: str) -> list[Thing]:
+        """The one thing of a kind at each place."""
+        return [thing for (known, _), thing in self.things.items() if known == kind]
+
     def mend(self) -> None:
         """Put everything back that a mutation has changed or removed."""
         with self._admin.pipeline(), self._admin.transaction(), self._admin.cursor() as cursor:
