@@ -25,6 +25,7 @@ from graphql import (
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.guards import FREE, guards, leading_to_things
 from atlas_gql.schema.permissions import held
+from atlas_gql.schema.plain import plainly
 
 Info: TypeAlias = "GraphQLResolveInfo[Any]"
 Events: TypeAlias = AsyncGenerator[Any, None]
@@ -50,6 +51,8 @@ def lay(schema: strawberry.Schema) -> None:
             if owner is schema._schema.subscription_type:
                 field.subscribe = _wired(where, field, field.subscribe or default_field_resolver)
             elif changing or where in wired:
+                # What is taken directly would go by the wire; nothing that leads to a thing is.
+                assert plainly(field, owner) is None, where
                 field.resolve = _wired(where, field, field.resolve or default_field_resolver)
 
 
