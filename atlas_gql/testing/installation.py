@@ -26,6 +26,7 @@ import uvloop
 from sqlalchemy import insert
 
 from atlas_gql import simulator as simulators
+from atlas_gql.access import capabilities as access
 from atlas_gql.access import tokens
 from atlas_gql.app import Server, listen, running_app, url_of
 from atlas_gql.db.database import ENGINE, Database, Transaction
@@ -290,6 +291,7 @@ def installation(
     *,
     operations: Mapping[str, Operation[Any]] | None = None,
     policy_types: Iterable[PolicyContract] | None = None,
+    capabilities: Iterable[access.AddedCapability] | None = None,
     simulator: Running | None = None,
     worker: bool = True,
     secret_key: str | None = None,
@@ -297,9 +299,10 @@ def installation(
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
-    `operations` and the added `policy_types` are those of the installed plugins unless given; `secret_key` is
-    that of workers of your own, where there are such; `settings` override the defaults. Raises
-    `tripwire.Tripped` at its end when a resolver gave a tenant's data without having asked for rights.
+    `operations`, and the added `policy_types` and `capabilities`, are those of the installed plugins unless
+    given; `secret_key` is that of workers of your own, where there are such; `settings` override the
+    defaults. Raises `tripwire.Tripped` at its end when a resolver gave a tenant's data without having asked
+    for rights.
     """
     installed = load_plugins(discover())
     operations = installed.operations if operations is None else operations
@@ -308,6 +311,8 @@ def installation(
         stack.enter_context(tripwire.watched())
         before = offer(installed.policy_types if policy_types is None else policy_types)
         stack.callback(offer, before)
+        roles = access.offer(installed.capabilities if capabilities is None else capabilities)
+        stack.callback(access.offer, roles)
         if simulator is None:
             simulator = stack.enter_context(simulators.running())
         options = Settings(**{"simulator_url": simulator.url, **settings})
