@@ -33,6 +33,11 @@ def of_access_error(error: AccessError, request_id: str) -> dict[str, Any]:
     return refusal(error.message, request_id=request_id, **_of_access(error))
 
 
+def _of_access(error: AccessError) -> dict[str, Any]:
+    capability = {"capability": error.capability} if isinstance(error, Forbidden) else {}
+    return {"code": error.code, "status": error.status, **capability}
+
+
 def timed_out(seconds: float, request_id: str) -> dict[str, Any]:
     """An operation was stopped."""
     message = (
@@ -73,11 +78,6 @@ def _told(error: GraphQLError) -> tuple[str, Mapping[str, Any]]:
     if isinstance(origin, GraphQLError) and _of_the_request(error, origin):
         return _without_values(error.message), {"code": BadUserInput.code}
     return "", {}
-
-
-def _of_access(error: AccessError) -> dict[str, Any]:
-    capability = {"capability": error.capability} if isinstance(error, Forbidden) else {}
-    return {"code": error.code, "status": error.status, **capability}
 
 
 def _without_values(message: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from inspect import isasyncgen, isawaitable
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import strawberry
 from graphql import (
@@ -30,7 +31,6 @@ from atlas_gql.schema.plain import plainly
 Info: TypeAlias = "GraphQLResolveInfo[Any]"
 Events: TypeAlias = AsyncGenerator[Any, None]
 
-_UNKNOWN = object()
 _tripped: list[str] = []
 
 
@@ -87,7 +87,7 @@ def _wired(where: str, field: GraphQLField, inner: Callable[..., Any]) -> Callab
         if given is not None:
             asked(info)
             for row in _rows(given):
-                if row.workspace_id is not None and held(info.context.actor, row) is None:
+                if held(info.context.actor, row) is None:
                     _trip(f"{where} gave {thing} out of the caller's reach")
         return given
 
@@ -118,7 +118,8 @@ def _rows(given: Any) -> Iterator[Any]:
     several = given if isinstance(given, list) else getattr(given, "nodes", [given])
     for one in several:
         # Mutations' payloads and the like say where they belong too.
-        if getattr(one, "workspace_id", _UNKNOWN) is not _UNKNOWN and hasattr(one, "tenant_id"):
+        workspace_id, tenant_id = getattr(one, "workspace_id", None), getattr(one, "tenant_id", None)
+        if isinstance(workspace_id, UUID) and isinstance(tenant_id, UUID | None):
             yield one
 
 
