@@ -67,6 +67,7 @@ def test_every_field_of_every_thing(
         query = whole(kind, selection)
         missing = ask.query(token, query, {"id": ids.encode(kind, uuid4())})
         assert missing.body == {"data": {"it": None}}
+        assert missing.statements > 1, "who asks, and the look-up, are counted"
         for thing in world.at(kind):
             seen = ask.query(token, query, {"id": thing.id})
             shown.check(seen)
