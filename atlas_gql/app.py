@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import strawberry
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -39,9 +40,17 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def running_app(
-    settings: Settings, database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
+    settings: Settings,
+    database_url: str,
+    sealer: Sealer,
+    operations: Mapping[str, Operation[Any]],
+    *,
+    look_on: Callable[[strawberry.Schema], None] | None = None,
 ) -> AsyncIterator[Api]:
-    """The API, with everything behind it open for as long as the context lasts."""
+    """The API, with everything behind it open for as long as the context lasts.
+
+    `look_on` is given the schema before anybody uses it; tests look on what is resolved.
+    """
     database = Database(database_url)
     await database.open()
     queue = Queue(database_url, sealer.derive("queue"), operations, _not_here)
@@ -50,7 +59,10 @@ async def running_app(
     hub = Hub(database, database_url)
     looking = asyncio.create_task(hub.run())
     try:
-        app = create_app(settings, database, engine, sealer, meter, hub)
+        schema = build_schema(engine.operations.values())
+        if look_on is not None:
+            look_on(schema)
+        app = create_app(schema, settings, database, engine, sealer, meter, hub)
         yield Api(app=app, stopping=hub.close)
     finally:
         hub.close()
@@ -65,10 +77,15 @@ def _not_here(run_id: str) -> None:
 
 
 def create_app(
-    settings: Settings, database: Database, engine: Engine, sealer: Sealer, meter: Meter, hub: Hub
+    schema: strawberry.Schema,
+    settings: Settings,
+    database: Database,
+    engine: Engine,
+    sealer: Sealer,
+    meter: Meter,
+    hub: Hub,
 ) -> ASGIApp:
     """The routes: the API, its page, and what the process says of itself."""
-    schema = build_schema(engine.operations.values())
     routes = [
         *api_routes(schema, settings, database=database, engine=engine, sealer=sealer, hub=hub, meter=meter),
         *(graphiql_routes() if settings.graphiql else ()),

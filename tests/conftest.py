@@ -9,9 +9,17 @@ import pytest
 
 from atlas_gql import simulator as simulators
 from atlas_gql.simulator import DEMO_TENANT, Running
+from atlas_gql.testing import tripwire
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.paths import DATA_DIR
+
+
+@pytest.fixture(autouse=True)
+def no_unguarded_answer() -> Iterator[None]:
+    """No resolver gives a tenant's data, in any test, without having asked for rights."""
+    with tripwire.watched():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -182,8 +182,9 @@ async def _end(tx: Transaction, by: By, workspace_id: UUID, member_id: UUID, fou
     if found.role == Role.OWNER:
         await check_another_owner(tx, workspace_id, found.user_id)
     ended = await tx.fetch(_NO_GRANTS, of_workspace=workspace_id, of_user=found.user_id)
-    await tx.execute(_END, of_member=member_id)
+    # Before it ends: afterwards, who leaves may write nothing here.
     await _record(tx, by, "membership.removed", workspace_id, found, role=found.role, **_revoked(ended))
+    await tx.execute(_END, of_member=member_id)
 
 
 def _checked(tenant_ids: Collection[UUID]) -> list[UUID]:

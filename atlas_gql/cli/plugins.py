@@ -24,6 +24,7 @@ def list_(as_json: AsJson = False) -> None:
             "name": "Name",
             "operations": "Operations",
             "policyTypes": "Policy types",
+            "capabilities": "Capabilities",
             "refused": "Why it is not loaded",
         },
         empty="No plugin is loaded.",
@@ -37,5 +38,6 @@ def _row(name: str, plugin: Any, refused: str | None) -> dict[str, Any]:
         "name": name,
         "operations": list(offered.operations),
         "policyTypes": [row.policy_type for row in offered.policy_types],
+        "capabilities": [added.name for added in offered.capabilities],
         "refused": refused,
     }

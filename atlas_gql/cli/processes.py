@@ -186,7 +186,11 @@ def _process() -> Iterator[tuple[Settings, Location]]:
 
 
 def _operations(settings: Settings) -> dict[str, Any]:
-    """The operations on offer, and with them the policy types; a plugin that is not loaded is logged."""
+    """The operations on offer; what else plugins add is known from here on.
+
+    A plugin that is not loaded is logged.
+    """
+    from atlas_gql.access import capabilities
     from atlas_gql.graph.contracts import offer
     from atlas_gql.plugins.loading import discover, load_plugins, names
 
@@ -194,6 +198,7 @@ def _operations(settings: Settings) -> dict[str, Any]:
     for name, why in loaded.refused.items():
         structlog.get_logger("atlas.plugin").error("plugin not loaded", plugin=name, reason=why)
     offer(loaded.policy_types)
+    capabilities.offer(loaded.capabilities)
     return loaded.operations
 
 

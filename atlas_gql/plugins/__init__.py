@@ -18,6 +18,7 @@ from atlas_gql.graph.permissions import grants as grants_permission
 from atlas_gql.plan_warnings import WarningCode
 from atlas_gql.plugins.api import (
     Backups,
+    Capability,
     CapturedPolicy,
     Doc,
     Mentioned,
@@ -54,6 +55,7 @@ __all__ = [
     "Assignment",
     "AtlasError",
     "Backups",
+    "Capability",
     "CapturedPolicy",
     "Doc",
     "DomainError",

@@ -81,6 +81,33 @@ def atlas_policy_types() -> Iterable[PolicyContract]:
     raise NotImplementedError  # pluggy calls implementations, never the specification
 
 
+@hookspec
+def atlas_capabilities() -> Iterable[Capability]:
+    """Return the capabilities that this plugin adds to those that roles have.
+
+    Called once in each process (web, worker, commands) when it loads its plugins. The plugin's operations,
+    and the `Ref`s in their inputs, may ask for them.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capability:
+    """Something that may be allowed: `name` is `<plugin>.<verb>`, as `viewerCapabilities` shows it.
+
+    `least` is the least of the roles that hold it: `readonly`, `operator`, `manager` or `owner`; the greater
+    ones hold it, too.
+
+    .. versionadded:: 0.1
+    """
+
+    name: str
+    description: str
+    least: str
+
+
 # --- What an operation is -----------------------------------------------------------------------
 
 

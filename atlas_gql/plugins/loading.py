@@ -10,15 +10,18 @@ from typing import Any
 
 import pluggy
 
+from atlas_gql.access.capabilities import AddedCapability, Role
+from atlas_gql.access.capabilities import Capability as Own
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.contracts import CORE
 from atlas_gql.plugins import api
-from atlas_gql.plugins.api import PROJECT, Operation
+from atlas_gql.plugins.api import PROJECT, Capability, Operation
 from atlas_gql.plugins.policy_types import names_of, problem_of
 from atlas_gql.settings import split
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+_SUBJECTS = frozenset(own.partition(".")[0] for own in Own)
 _MUTATION = re.compile(r"[a-z][A-Za-z0-9]*")
 
 
@@ -51,30 +54,37 @@ class Loaded:
 
     operations: dict[str, Operation[Any]]
     policy_types: tuple[PolicyContract, ...]
+    capabilities: tuple[AddedCapability, ...]
     refused: dict[str, str]
 
 
 def load_plugins(plugins: Iterable[tuple[str, Any]]) -> Loaded:
-    """Every plugin's operations, in the order of their types, and its policy types.
+    """Every plugin's operations, in the order of their types, its policy types and its capabilities.
 
     A plugin with anything that is malformed or that another one has already, or with a hook that Atlas
     does not know, offers nothing at all; the others are not touched by it.
     """
     operations: dict[str, Operation[Any]] = {}
     policy_types: list[PolicyContract] = []
+    capabilities: list[AddedCapability] = []
     refused: dict[str, str] = {}
     taken = {name: "Atlas itself" for row in CORE for name in names_of(row)}
+    taken |= {f"capability {own}": "Atlas itself" for own in Own}
     for name, plugin in plugins:
         try:
-            offered, rows, claimed = _offers(name, plugin, taken)
+            offered, rows, added, claimed = _offers(name, plugin, taken)
         except ConfigurationError as exc:
             refused[name] = exc.message
             continue
         operations |= offered
         policy_types += rows
+        capabilities += added
         taken |= claimed
     return Loaded(
-        operations=dict(sorted(operations.items())), policy_types=tuple(policy_types), refused=refused
+        operations=dict(sorted(operations.items())),
+        policy_types=tuple(policy_types),
+        capabilities=tuple(capabilities),
+        refused=refused,
     )
 
 
@@ -88,7 +98,7 @@ def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[A
 
 def _offers(
     name: str, plugin: Any, taken: Mapping[str, str]
-) -> tuple[dict[str, Operation[Any]], list[PolicyContract], dict[str, str]]:
+) -> tuple[dict[str, Operation[Any]], list[PolicyContract], list[AddedCapability], dict[str, str]]:
     """What one plugin offers, and the names that it takes with that. Raises ConfigurationError."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(api)
@@ -100,8 +110,12 @@ def _offers(
     claimed: dict[str, str] = {}
     operations = [one for offered in manager.hook.atlas_operations() for one in offered]
     rows = [one for offered in manager.hook.atlas_policy_types() for one in offered]
+    added = [_added(one, name) for offered in manager.hook.atlas_capabilities() for one in offered]
+    for capability in added:
+        _take(claimed, taken, name, f"capability {capability.name}")
+    known = {*Own, *(capability.name for capability in added)}
     for operation in operations:
-        _check(operation, name)
+        _check(operation, name, known)
         _take(claimed, taken, name, f"operation type {operation.type}", f"mutation {operation.mutation}")
     for row in rows:
         if problem := problem_of(row):
@@ -110,7 +124,7 @@ def _offers(
                 f"The policy type {what} of the plugin {name} cannot be used: {problem}."
             )
         _take(claimed, taken, name, *names_of(row))
-    return {operation.type: operation for operation in operations}, rows, claimed
+    return {operation.type: operation for operation in operations}, rows, added, claimed
 
 
 def _take(claimed: dict[str, str], taken: Mapping[str, str], plugin: str, *names: str) -> None:
@@ -121,12 +135,42 @@ def _take(claimed: dict[str, str], taken: Mapping[str, str], plugin: str, *names
         claimed[what] = plugin
 
 
-def _check(operation: Operation[Any], plugin: str) -> None:
+def _added(capability: Capability, plugin: str) -> AddedCapability:
+    """A plugin's capability, as the table of roles takes it. Raises ConfigurationError."""
+    name = getattr(capability, "name", type(capability).__name__)
+    problem = _problem_of(capability)
+    if problem:
+        raise ConfigurationError(f"The capability {name} of the plugin {plugin} cannot be used: {problem}.")
+    return AddedCapability(
+        name=capability.name, description=capability.description, least=Role(capability.least)
+    )
+
+
+def _problem_of(capability: Any) -> str | None:
+    if not isinstance(capability, Capability):
+        return "it is no Capability"
+    if not _TYPE.fullmatch(capability.name):
+        return "its name is not like plugin.verb"
+    if capability.name not in list(Own) and capability.name.partition(".")[0] in _SUBJECTS:
+        return "what comes before the dot is Atlas's own"
+    if not capability.description.strip():
+        return "nothing describes it"
+    if capability.least not in list(Role):
+        return f"its least role is none of {', '.join(Role)}"
+    return None
+
+
+def _check(operation: Operation[Any], plugin: str, capabilities: Collection[str]) -> None:
     if not _TYPE.fullmatch(operation.type):
         raise ConfigurationError(f"The plugin {plugin} offers an operation without a type like plugin.verb.")
     if not _MUTATION.fullmatch(operation.mutation):
         raise ConfigurationError(
             f"{operation.type} of the plugin {plugin} has no mutation name like fetchIt."
+        )
+    if operation.capability not in capabilities:
+        raise ConfigurationError(
+            f"{operation.type} of the plugin {plugin} takes the capability {operation.capability},"
+            " which is neither Atlas's nor the plugin's."
         )
 
 

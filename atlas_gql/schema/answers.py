@@ -30,7 +30,12 @@ def refusal(message: str, code: str, request_id: str, **more: Any) -> dict[str, 
 
 
 def of_access_error(error: AccessError, request_id: str) -> dict[str, Any]:
-    return refusal(error.message, error.code, request_id, status=error.status)
+    return refusal(error.message, request_id=request_id, **_of_access(error))
+
+
+def _of_access(error: AccessError) -> dict[str, Any]:
+    capability = {"capability": error.capability} if isinstance(error, Forbidden) else {}
+    return {"code": error.code, "status": error.status, **capability}
 
 
 def timed_out(seconds: float, request_id: str) -> dict[str, Any]:
@@ -66,8 +71,7 @@ def _told(error: GraphQLError) -> tuple[str, Mapping[str, Any]]:
     """Message and extensions of an error that clients may see; no extensions for any other."""
     origin = _origin(error)
     if isinstance(origin, AccessError):
-        capability = {"capability": origin.capability} if isinstance(origin, Forbidden) else {}
-        return origin.message, {"code": origin.code, "status": origin.status, **capability}
+        return origin.message, _of_access(origin)
     if isinstance(origin, BadUserInput):
         argument = {"argument": origin.field} if origin.field else {}
         return origin.message, {"code": origin.code, **argument}

@@ -31,6 +31,8 @@ class Context:
     """What tells of changes; only subscriptions need it."""
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
+    passed: set[Hashable] | None = None
+    """Where in the answer a guard asked for rights and found them; None, unless somebody looks on."""
 
     def loader(
         self, key: Hashable, load: Callable[[list[Any]], Awaitable[list[Any]]]

@@ -11,6 +11,17 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from atlas_gql.schema.maps import KINDS
 from atlas_gql.schema.permissions import Guard, Permission
 
+FREE: Mapping[str, str] = {
+    "Query.viewer": "you may always know who you are",
+    "Viewer.workspaces": "lists your own memberships",
+    "Workspace.tenants": "lists the tenants that you have any right on, by its filter",
+    "Tenant.workspace": "who reaches a tenant is a member of its workspace",
+    "StartOnTenantsPayload.results": "says of tenants what was asked for; tenant and run are guarded",
+    "RunItem.failure": "is part of the item",
+    "Failure.item": "is the item whose failure it is; `failures` and `items` are guarded",
+}
+"""The fields that lead to a thing and are open to whoever got that far, and why."""
+
 PAGES = ("Connection", "Edge")
 """Ends of the names of types that only hold what a guarded field gave."""
 

@@ -59,6 +59,25 @@ class Guard(PermissionExtension):
         if needs and not (field.description or "").endswith(needs):
             field.description = f"{field.description or ''} {needs}".strip()
 
+    def resolve(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
+        return super().resolve(self._noted(next_, info), source, info, **kwargs)
+
+    async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
+        return await super().resolve_async(self._noted(next_, info), source, info, **kwargs)
+
+    def _noted(self, next_: Any, info: Info) -> Any:
+        """What comes after the guard; where somebody looks on, it is noted that the guard let pass."""
+        passed = info.context.passed
+        if passed is None:
+            return next_
+
+        def noting(source: Any, info: Any, **kwargs: Any) -> Any:
+            if any(isinstance(one, Permission) and one.asks(source) for one in self.permissions):
+                passed.add(info._raw_info.path)
+            return next_(source, info, **kwargs)
+
+        return noting
+
 
 def requirement(permissions: Sequence[BasePermission]) -> str:
     """The sentence about capabilities in a guarded field's description; empty when none is needed."""
@@ -75,6 +94,10 @@ class Permission(BasePermission):
 
     capability: str | None = None
     on: str | None = None
+
+    def asks(self, source: Any) -> bool:  # noqa: ARG002 # of most, whatever the source
+        """Whether it asks for anything at all, of a field of this source."""
+        return True
 
     @property
     def schema_directive(self) -> object:
@@ -144,10 +167,11 @@ class HasCapability(Permission):
         self._tenant = tenant
         self._when = when
 
+    def asks(self, source: Any) -> bool:
+        return self._when is None or getattr(source, self._when[0]) == self._when[1]
+
     def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
-        if self._when and getattr(source, self._when[0]) != self._when[1]:
-            return True
-        return self.held_on(info.context.actor, source)
+        return not self.asks(source) or self.held_on(info.context.actor, source)
 
     def held_on(self, actor: Actor, source: Any) -> bool:
         """False where the source is out of reach. Raises Forbidden."""

@@ -26,6 +26,7 @@ import uvloop
 from sqlalchemy import insert
 
 from atlas_gql import simulator as simulators
+from atlas_gql.access import capabilities as access
 from atlas_gql.access import tokens
 from atlas_gql.app import Server, listen, running_app, url_of
 from atlas_gql.db.database import ENGINE, Database, Transaction
@@ -47,6 +48,7 @@ from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
+from atlas_gql.testing import tripwire
 from atlas_gql.testing.postgres import TestDatabase
 from atlas_gql.worker import Worker, running_worker
 
@@ -289,6 +291,7 @@ def installation(
     *,
     operations: Mapping[str, Operation[Any]] | None = None,
     policy_types: Iterable[PolicyContract] | None = None,
+    capabilities: Iterable[access.AddedCapability] | None = None,
     simulator: Running | None = None,
     worker: bool = True,
     secret_key: str | None = None,
@@ -296,15 +299,20 @@ def installation(
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
-    `operations` and the added `policy_types` are those of the installed plugins unless given; `secret_key` is
-    that of workers of your own, where there are such; `settings` override the defaults.
+    `operations`, and the added `policy_types` and `capabilities`, are those of the installed plugins unless
+    given; `secret_key` is that of workers of your own, where there are such; `settings` override the
+    defaults. Raises `tripwire.Tripped` at its end when a resolver gave a tenant's data without having asked
+    for rights.
     """
     installed = load_plugins(discover())
     operations = installed.operations if operations is None else operations
     sealer = Sealer.from_text(secret_key or generate_key())
     with ExitStack() as stack:
+        stack.enter_context(tripwire.watched())
         before = offer(installed.policy_types if policy_types is None else policy_types)
         stack.callback(offer, before)
+        roles = access.offer(installed.capabilities if capabilities is None else capabilities)
+        stack.callback(access.offer, roles)
         if simulator is None:
             simulator = stack.enter_context(simulators.running())
         options = Settings(**{"simulator_url": simulator.url, **settings})
@@ -316,7 +324,7 @@ def installation(
         async def main() -> None:
             async with AsyncExitStack() as running:
                 api = await running.enter_async_context(
-                    running_app(options, database.url, sealer, operations)
+                    running_app(options, database.url, sealer, operations, look_on=tripwire.lay)
                 )
                 working = None
                 if worker:

@@ -90,7 +90,12 @@ def reviewing(second: Loaded, simulator: Running) -> Iterator[Installation]:
     """In a database of its own: a worker that shares one would take its runs, and cannot open its secrets."""
     with (
         fresh_database(DATA_DIR) as database,
-        installation(database, simulator=simulator, operations=second.operations) as running,
+        installation(
+            database,
+            simulator=simulator,
+            operations=second.operations,
+            capabilities=second.capabilities,
+        ) as running,
     ):
         yield running
 
@@ -120,6 +125,25 @@ def test_the_second_plugin_reviews_a_plan(reviewed: Place):
     assert {item["result"] for item in items} == {"as planned", "changed since"}
     given = {"restoreRunId": plan["id"], "depth": "PLAN", "policyTypes": ["mobileApps"]}
     assert 5 < reviewed.run("reviewPlan", given)["counters"]["total"] < 63
+
+
+def test_the_second_plugin_adds_a_capability(reviewed: Place):
+    query = "query V($id: ID!) { tenant(id: $id) { viewerCapabilities } }"
+    backup = backed_up(reviewed)
+    plan = planned(reviewed, backup)
+    held, answers = {}, {}
+    for role in ("readonly", "operator", "manager", "owner"):
+        token = reviewed.member(role)
+        seen = reviewed.ask(query, token, id=reviewed.tenant_id)["data"]["tenant"]["viewerCapabilities"]
+        held[role] = "example.review" in seen
+        answer = reviewed.ask(
+            "mutation R($input: ReviewPlanInput!) { reviewPlan(input: $input) { __typename } }",
+            token,
+            input={"restoreRunId": plan["id"]},
+        )
+        answers[role] = [error["extensions"].get("capability") for error in answer.get("errors", ())]
+    assert held == {"readonly": False, "operator": True, "manager": True, "owner": True}
+    assert answers == {"readonly": ["example.review"], "operator": [], "manager": [], "owner": []}
 
 
 def test_the_second_plugin_adds_a_kind_of_policy(

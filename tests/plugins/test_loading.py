@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from atlas_gql.access import capabilities
+from atlas_gql.access.capabilities import AddedCapability, Role
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.graph.contracts import CONTRACTS, CORE, offer
-from atlas_gql.plugins import Family, Operation, PolicyContract, WriteStrategy, hookimpl, new
+from atlas_gql.plugins import Capability, Family, Operation, PolicyContract, WriteStrategy, hookimpl, new
 from atlas_gql.plugins.loading import load_operations, load_plugins
 
 ROW = PolicyContract(
@@ -44,7 +46,9 @@ def operation(type_: str = "example.work", mutation: str = "exampleWork") -> Ope
     )
 
 
-def plugin(*rows: Any, operations: tuple[Operation[Any], ...] = ()) -> Any:
+def plugin(
+    *rows: Any, operations: tuple[Operation[Any], ...] = (), capabilities: tuple[Any, ...] = ()
+) -> Any:
     @hookimpl
     def atlas_policy_types() -> Any:
         return rows
@@ -53,7 +57,15 @@ def plugin(*rows: Any, operations: tuple[Operation[Any], ...] = ()) -> Any:
     def atlas_operations() -> Any:
         return operations
 
-    return SimpleNamespace(atlas_policy_types=atlas_policy_types, atlas_operations=atlas_operations)
+    @hookimpl
+    def atlas_capabilities() -> Any:
+        return capabilities
+
+    return SimpleNamespace(
+        atlas_policy_types=atlas_policy_types,
+        atlas_operations=atlas_operations,
+        atlas_capabilities=atlas_capabilities,
+    )
 
 
 GOOD = ("good", plugin(replace(ROW, path="deviceManagement/goodProfiles", label="Good")))
@@ -137,3 +149,61 @@ def test_what_is_added_comes_after_the_rows_of_atlas_and_goes_again() -> None:
         assert list(CONTRACTS.values()) == [*CORE]
     finally:
         offer(before)
+
+
+REVIEW = Capability(name="example.review", description="Review.", least="operator")
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        pytest.param("example.review", "it is no Capability", id="no-capability"),
+        pytest.param(replace(REVIEW, name="Review"), "not like plugin.verb", id="no-name"),
+        pytest.param(replace(REVIEW, name="runs.explode"), "Atlas's own", id="atlas's-words"),
+        pytest.param(replace(REVIEW, description=" "), "nothing describes it", id="no-description"),
+        pytest.param(replace(REVIEW, least="member"), "none of owner, manager", id="no-role"),
+    ],
+)
+def test_a_capability_that_cannot_be_used_is_refused_with_its_plugin(bad: Any, why: str) -> None:
+    loaded = load_plugins([("bad", plugin(operations=(operation(),), capabilities=(REVIEW, bad)))])
+    assert (why in loaded.refused["bad"], "the plugin bad" in loaded.refused["bad"]) == (True, True)
+    assert (loaded.operations, loaded.capabilities) == ({}, ())
+
+
+def test_a_capability_belongs_to_one_plugin() -> None:
+    own = replace(REVIEW, name="runs.view")
+    loaded = load_plugins(
+        [
+            ("a", plugin(capabilities=(REVIEW,))),
+            ("b", plugin(capabilities=(REVIEW,))),
+            ("c", plugin(capabilities=(own,))),
+        ]
+    )
+    assert loaded.refused == {
+        "b": "The capability example.review is offered by both a and b.",
+        "c": "The capability runs.view is offered by both Atlas itself and c.",
+    }
+
+
+def test_an_operation_takes_a_capability_that_somebody_can_hold() -> None:
+    taking = replace(operation(), capability="example.review")
+    other = replace(operation("b.work", "bWork"), capability="example.review")
+    loaded = load_plugins(
+        [("a", plugin(operations=(taking,), capabilities=(REVIEW,))), ("b", plugin(operations=(other,)))]
+    )
+    assert loaded.refused == {
+        "b": "b.work of the plugin b takes the capability example.review, which is neither Atlas's nor the"
+        " plugin's."
+    }
+
+
+def test_what_is_added_is_held_from_its_least_role_upwards_and_goes_again() -> None:
+    before = capabilities.offer([AddedCapability(name="x.y", description="Y.", least=Role.MANAGER)])
+    try:
+        holding = {role.value for role, held in capabilities.CAPABILITIES.items() if "x.y" in held}
+        assert (holding, capabilities.MEANINGS["x.y"]) == ({"manager", "owner"}, "Y.")
+        capabilities.offer([])
+        assert all("x.y" not in held for held in capabilities.CAPABILITIES.values())
+        assert capabilities.MEANINGS.keys() == set(capabilities.Capability)
+    finally:
+        capabilities.offer(before)

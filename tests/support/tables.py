@@ -7,10 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from atlas_gql.access.capabilities import CAPABILITIES, MEANINGS, UPWARDS, Capability
 from atlas_gql.cli.exits import ExitCode
 from atlas_gql.client.profiles import VARIABLES
 from atlas_gql.plan_warnings import WARNINGS
 from atlas_gql.plugins import CONTRACTS, PolicyContract
+from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.schema.build import build_schema
+from atlas_gql.schema.guards import FREE, guards
+from atlas_gql.schema.permissions import (
+    CanSeeNode,
+    CanSeeTenant,
+    CanSeeWorkspace,
+    HasCapabilitySomewhere,
+    Permission,
+    ReachesTenant,
+)
+from atlas_gql.schema.retries import MayRetry
 from atlas_gql.settings import Settings
 from support.paths import ROOT
 
@@ -95,7 +108,75 @@ def tables() -> list[Table]:
             header="| For | To read | Also to write, for restores |",
             rows=_permissions(),
         ),
+        *_access(),
     ]
+
+
+def _access() -> list[Table]:
+    """The tables of who may what."""
+    schema = build_schema(load_operations(discover()).values())
+    page, declared = ROOT / "docs" / "permissions.md", guards(schema)
+    roots = ("Mutation.", "Subscription.")
+    taking = {name: _takes(permissions) for name, permissions in declared.items() if permissions}
+
+    def rows(of: str) -> list[str]:
+        return [
+            f"| `{name.partition('.')[2]}` | {takes} |"
+            for name, takes in taking.items()
+            if name.partition(".")[0] == of
+        ]
+
+    fields = [
+        f"| `{name}` | {takes} |" for name, takes in taking.items() if name.partition(".")[0] not in roots
+    ]
+    plain = [name for name in declared if name.startswith("Query.") and name not in {*taking, *FREE}]
+    return [
+        Table(
+            name="capabilities",
+            page=page,
+            header="| Capability | Opens | readonly | operator | manager | owner |",
+            rows=[
+                f"| `{capability}` | {MEANINGS[capability]} | "
+                + " | ".join("yes" if capability in CAPABILITIES[role] else "" for role in UPWARDS)
+                + " |"
+                for capability in Capability
+            ],
+        ),
+        Table(name="fields", page=page, header="| Field | Takes |", rows=fields),
+        Table(name="mutations", page=page, header="| Mutation | Takes |", rows=rows("Mutation")),
+        Table(name="subscriptions", page=page, header="| Subscription | Takes |", rows=rows("Subscription")),
+        Table(
+            name="free fields",
+            page=page,
+            header="| Field | Why |",
+            rows=[f"| `{name}` | {why} |" for name, why in FREE.items()]
+            + [f"| `{name}` | says what Atlas knows, and nothing of any tenant |" for name in plain],
+        ),
+    ]
+
+
+_WITHIN_REACH = {
+    CanSeeWorkspace: "membership",
+    CanSeeTenant: "any right on the tenant",
+    CanSeeNode: "what seeing the thing takes: membership for a workspace, any right for a tenant, else the"
+    " capability that lists of its kind take",
+    ReachesTenant: "any right on that tenant",
+}
+
+
+def _takes(permissions: Sequence[Permission]) -> str:
+    """What guards ask for, in words."""
+    return ", ".join(dict.fromkeys(map(_asked, permissions)))
+
+
+def _asked(permission: Permission) -> str:
+    if permission.capability is None:
+        return _WITHIN_REACH.get(type(permission), "what is within reach")
+    if isinstance(permission, HasCapabilitySomewhere):
+        return f"`{permission.capability}` on any tenant"
+    if isinstance(permission, MayRetry):
+        return "what starting the run's operation takes"
+    return f"`{permission.capability}`{f' on `{permission.on}`' if permission.on else ''}"
 
 
 def _is_written(kind: PolicyContract) -> bool:

@@ -1,0 +1,49 @@
+"""An API without a worker, on a database of its own: what changes there, a request has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.schema.build import build_schema
+from atlas_gql.simulator import Running
+from atlas_gql.testing.installation import installation
+from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.matrix.asking import Asker, asker
+from support.matrix.table import Table
+from support.matrix.world import World
+from support.paths import DATA_DIR
+
+
+@pytest.fixture(scope="session")
+def own_database() -> Iterator[TestDatabase]:
+    with fresh_database(DATA_DIR) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
+    with (
+        installation(own_database, simulator=simulator, worker=False, rate_limit=0) as atlas,
+        asker(atlas, own_database.admin_url) as asking,
+    ):
+        yield asking
+
+
+@pytest.fixture(scope="session")
+def world(ask: Asker) -> World:
+    """The world that is only looked at."""
+    return World(ask.admin)
+
+
+@pytest.fixture
+def own(ask: Asker) -> World:
+    """A world for one test, which changes it."""
+    return World(ask.admin)
+
+
+@pytest.fixture(scope="session")
+def table() -> Table:
+    return Table(build_schema(load_operations(discover()).values()))

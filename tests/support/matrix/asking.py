@@ -1,0 +1,130 @@
+"""Requests of the matrix, with what is seen of each: the answer, its statements, and what it changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from atlas_gql.db.database import Transaction
+from atlas_gql.testing.installation import PLAIN, Installation
+
+LEFT_OUT = ("alembic_version", "audit_entries")
+"""What `unchanged` does not look at: entries about refusals are counted by themselves."""
+BY_ITSELF = ["last_used_at"]
+"""Columns that a request changes whatever it asks for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """An answer: its status, its text, what it says but for the request's id, how many statements it took."""
+
+    status: int
+    text: str
+    body: Any
+    statements: int
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.body.get("errors", [])
+        return found
+
+
+class Asker:
+    """A client of a quiet installation, whose every statement is counted."""
+
+    def __init__(self, atlas: Installation, admin_url: str) -> None:
+        self.atlas = atlas
+        self._client = httpx.Client(base_url=atlas.url, verify=PLAIN, trust_env=False, timeout=30)
+        self.admin = psycopg.connect(admin_url, autocommit=True)
+        self._statements = 0
+        self._audited = datetime.min.replace(tzinfo=UTC)
+        names = self.admin.execute(
+            "SELECT table_name FROM information_schema.tables"
+            " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1"
+        ).fetchall()
+        self._sum = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT {}, md5(string_agg(r, '' ORDER BY r)) FROM (SELECT (to_jsonb(t) - {})::text AS r"
+                    " FROM {} AS t) AS rows").format(name, sql.Literal(BY_ITSELF), sql.Identifier(name))
+            for (name,) in names
+            if name not in LEFT_OUT
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._client.close()
+        self.admin.close()
+
+    def counted(self) -> None:
+        self._statements += 1
+
+    def query(self, token: str | None, query: str, variables: Mapping[str, Any]) -> Seen:
+        """What a caller gets for an operation."""
+        return self.send(token, "POST", "/graphql", json={"query": query, "variables": dict(variables)})
+
+    def send(self, token: str | None, method: str, path: str, **more: Any) -> Seen:
+        """What a caller gets for any request."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        before = self._statements
+        answer = self._client.request(method, path, headers={**headers, **more.pop("headers", {})}, **more)
+        body = _body(answer)
+        for error in body.get("errors", ()) if isinstance(body, dict) else ():
+            del error["extensions"]["requestId"]
+        return Seen(
+            status=answer.status_code, text=answer.text, body=body, statements=self._statements - before
+        )
+
+    def state(self) -> dict[str, str]:
+        """A checksum of every table."""
+        return dict(self.admin.execute(self._sum).fetchall())
+
+    def audited(self) -> list[tuple[str, dict[str, Any]]]:
+        """The actions and details of what was added to the audit trail since it was last looked at."""
+        found = self.admin.execute(
+            "SELECT action, details, created_at FROM audit_entries"
+            " WHERE created_at > %s ORDER BY created_at, id",
+            (self._audited,),
+        ).fetchall()
+        self._audited = max([self._audited, *(at for _, _, at in found)])
+        return [(action, details) for action, details, _ in found]
+
+
+def _body(answer: httpx.Response) -> Any:
+    if not answer.headers.get("content-type", "").startswith("application/"):
+        return {}
+    try:
+        return answer.json()
+    except json.JSONDecodeError:  # of another kind: a file
+        return {}
+    except UnicodeDecodeError:
+        return {}
+
+
+@contextmanager
+def asker(atlas: Installation, admin_url: str) -> Iterator[Asker]:
+    """A client of an installation without a worker."""
+    made = Asker(atlas, admin_url)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fetch", "execute", "execute_many"):
+            original = getattr(Transaction, name)
+
+            async def counting(
+                self: Transaction, statement: Any, *args: Any, _original: Any = original, **given: Any
+            ) -> Any:
+                if asyncio.get_running_loop() is atlas._loop:
+                    made.counted()
+                return await _original(self, statement, *args, **given)
+
+            patch.setattr(Transaction, name, counting)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -1,0 +1,194 @@
+"""What must come of asking, worked out from the roles and from what guards declare - by nothing of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from support.matrix.callers import Caller
+from support.matrix.world import Thing, World
+
+KINDS: Mapping[str, str | None] = {
+    "Workspace": None,
+    "Tenant": None,
+    "Credential": "providers.view",
+    "Provider": "providers.view",
+    "OperationRun": "runs.view",
+    "RunItem": "runs.view",
+    "AuditEntry": "audit.view",
+    "Policy": "policies.view",
+    "BackupSet": "backups.view",
+    "BackupItem": "backups.view",
+    "RestoreRun": "backups.view",
+    "RestoreItem": "backups.view",
+}
+"""What seeing a thing takes where it belongs; None where any right there will do."""
+OPERATIONS: Mapping[str, str] = {"OperationRun": "backups.create"}
+"""What retrying the world's runs takes: they are backups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """What a caller is told instead of an answer."""
+
+    code: str
+    capability: str | None = None
+
+    def shown(self, error: Mapping[str, Any]) -> bool:
+        """Whether an error of an answer says this, and nothing else."""
+        said = error["extensions"]
+        return (said["code"], said.get("capability")) == (self.code, self.capability)
+
+
+NOT_FOUND = Refused(code="NOT_FOUND")
+BAD_INPUT = Refused(code="BAD_USER_INPUT")
+Verdict: TypeAlias = Refused | None
+
+
+def forbidden(capability: str) -> Refused:
+    return Refused(code="FORBIDDEN", capability=capability)
+
+
+def visible(caller: Caller, thing: Thing) -> bool:
+    """Whether the caller may see a thing."""
+    assert thing.kind in KINDS, f"the matrix does not know what seeing a {thing.kind} takes"
+    held = caller.rights(thing.place)
+    return held is not None and KINDS[thing.kind] in (None, *held)
+
+
+def shown(caller: Caller, thing: Thing) -> bool:
+    """Whether the caller may come across a thing: a tenant's provider shows its credential, too."""
+    along = thing.kind == "Credential" and "providers.view" in (caller.somewhere(thing.workspace) or ())
+    return along or visible(caller, thing)
+
+
+def holds(held: frozenset[str] | None, capability: str) -> Verdict:
+    if held is None:
+        return NOT_FOUND
+    return None if capability in held else forbidden(capability)
+
+
+def of_field(caller: Caller, guards: tuple[Any, ...], thing: Thing | None) -> Verdict:
+    """What comes of asking a thing for a field with these guards; None for its value."""
+    for guard in guards:
+        name = type(guard).__name__
+        assert name in _FIELDS, f"the matrix does not know how {name} decides"
+        assert thing is not None, f"the matrix does not know what {name} is asked of"
+        if verdict := _FIELDS[name](caller, guard, thing):
+            return verdict
+    return None
+
+
+def _has_capability(caller: Caller, guard: Any, thing: Thing) -> Verdict:
+    if guard._when and thing.facts.get(guard._when[0]) != guard._when[1]:
+        return None
+    return holds(caller.rights(_place(thing, guard._tenant)), guard.capability)
+
+
+def _somewhere(caller: Caller, guard: Any, thing: Thing) -> Verdict:
+    return holds(caller.somewhere(thing.workspace), guard.capability)
+
+
+def _reaches(caller: Caller, guard: Any, thing: Thing) -> Verdict:
+    return None if caller.rights(_place(thing, guard._attribute)) is not None else NOT_FOUND
+
+
+def _place(thing: Thing, attribute: str) -> str:
+    return thing.place if attribute == "tenant_id" else thing.facts[attribute]
+
+
+_FIELDS: Mapping[str, Callable[[Caller, Any, Thing], Verdict]] = {
+    "HasCapability": _has_capability,
+    "HasCapabilitySomewhere": _somewhere,
+    "ReachesTenant": _reaches,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What an id in an input names: a thing of the world, nothing at all, or nothing that an id can name."""
+
+    id: str
+    thing: Thing | None = None
+    malformed: bool = False
+
+    def reached(self, caller: Caller) -> Verdict:
+        """What comes of looking it up."""
+        if self.malformed:
+            return BAD_INPUT
+        return NOT_FOUND if self.thing is None or caller.rights(self.thing.place) is None else None
+
+
+def of_mutation(caller: Caller, guards: tuple[Any, ...], named: Mapping[str, Named]) -> Verdict:
+    """What comes of a mutation with these guards, given these ids by its input's field; None past access."""
+    for guard in guards:
+        name = type(guard).__name__
+        assert name in _MUTATIONS, f"the matrix does not know how {name} decides"
+        if verdict := _MUTATIONS[name](caller, guard, named):
+            return verdict
+    return None
+
+
+def _allowed(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Verdict:
+    target = named[_camel(guard._target.field)]
+    if verdict := target.reached(caller):
+        return verdict
+    if guard._of is not None:
+        other = named.get(_camel(guard._of.field))
+        if other is None:
+            return None
+        if verdict := other.reached(caller):
+            return verdict
+        assert target.thing is not None
+        assert other.thing is not None
+        if other.thing.workspace != target.thing.workspace:
+            return NOT_FOUND
+        target = other
+    assert target.thing is not None
+    return holds(caller.rights(target.thing.place), guard.capability)
+
+
+def _may_retry(caller: Caller, _guard: Any, named: Mapping[str, Named]) -> Verdict:
+    run = named["runId"]
+    if verdict := run.reached(caller):
+        return verdict
+    assert run.thing is not None
+    return holds(caller.rights(run.thing.place), OPERATIONS[run.thing.kind])
+
+
+_MUTATIONS: Mapping[str, Callable[[Caller, Any, Mapping[str, Named]], Verdict]] = {
+    "Allowed": _allowed,
+    "MayRetry": _may_retry,
+}
+
+
+def of_subscription(caller: Caller, guard: Any, named: Named) -> Verdict:
+    """What comes of a subscription to what an id names; None for its first event."""
+    (permission,) = guard.permissions
+    name = type(permission).__name__
+    assert name in _SUBSCRIPTIONS, f"the matrix does not know how {name} decides"
+    if verdict := named.reached(caller):
+        return verdict
+    assert named.thing is not None
+    return holds(_SUBSCRIPTIONS[name](caller, named.thing), permission.capability)
+
+
+_SUBSCRIPTIONS: Mapping[str, Callable[[Caller, Thing], frozenset[str] | None]] = {
+    "CanWatchRun": lambda caller, thing: caller.rights(thing.place),
+    "CanWatchWorkspace": lambda caller, thing: caller.somewhere(thing.workspace),
+}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def hidden(caller: Caller, world: World) -> list[str]:
+    """What no answer to the caller may hold: the marks, keys and ids of whatever is out of reach."""
+    found = [mark for place, mark in world.marks.items() if caller.rights(place) is None]
+    for thing in world.by_uuid.values():
+        if caller.rights(thing.place) is None:
+            found += [str(thing.uuid), thing.id]
+    return found
