@@ -108,9 +108,16 @@ class OrderDirection(StrEnum):
     DESC = "desc"
 
 
-@described("What runs can be ordered by.", {"created_at": "When they were started."})
+@described(
+    "What runs can be ordered by.",
+    {
+        "created_at": "When they were accepted.",
+        "finished_at": "When they ended; those that have not come as if they ended after all others.",
+    },
+)
 class OperationRunOrderField(StrEnum):
     CREATED_AT = "created_at"
+    FINISHED_AT = "finished_at"
 
 
 @described(

@@ -10,8 +10,10 @@ from atlas_gql.plugins import CONTRACTS
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.lookahead import attributes
 from atlas_gql.schema.maps import KINDS, TENANT, WORKSPACE
 from atlas_gql.schema.permissions import CanSeeNode, CanSeeTenant, CanSeeWorkspace, looked_up
+from atlas_gql.schema.rows import ALWAYS, Identity
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.operations import OperationType
 from atlas_gql.schema.types.policy_types import PolicyType
@@ -34,6 +36,9 @@ class Query:
         id: Annotated[strawberry.ID, strawberry.argument(description="The workspace's id.")],
     ) -> Workspace | None:
         uuid = ids.decode(id, kind="Workspace", argument="id")
+        if set(attributes(info, WORKSPACE, [()])) == set(ALWAYS):
+            # Its member asks for nothing of it but what hangs off it.
+            return Identity(WORKSPACE.kind, str(uuid), None, uuid)  # type: ignore[return-value] # as a row
         row: Workspace | None = await looked_up(info, WORKSPACE, uuid)
         return row
 
