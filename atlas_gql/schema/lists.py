@@ -139,6 +139,7 @@ TENANTS = Listing(
             standing.LAST_BACKUP_AT.op("<")(bindparam("backed_up_before", type_=DateTime(timezone=True))),
             true(),
         ),
+        "archived": tenants.c.archived_at.is_not(None) == bindparam("archived", type_=Boolean),
         "never_backed_up": standing.LAST_BACKUP_AT.is_(None) == bindparam("never_backed_up", type_=Boolean),
     },
 )
@@ -178,9 +179,18 @@ WORKSPACE_RUNS = Listing(
     tenant=operation_runs.c.tenant_id,
     everywhere=True,
 )
-# The same by when they ended.
+# The same by when they ended; no index has a filter's column before that.
 TENANT_RUNS_ENDED, WORKSPACE_RUNS_ENDED = (
-    replace(listing, sort=("ended", "uuid")) for listing in (TENANT_RUNS, WORKSPACE_RUNS)
+    replace(
+        listing,
+        sort=("ended", "uuid"),
+        filters={
+            **listing.filters,
+            **{name: _in(column, name, column.type) for name, column in _RUN_EACH.items()},
+        },
+        each={},
+    )
+    for listing in (TENANT_RUNS, WORKSPACE_RUNS)
 )
 SUBJECT_RUNS = Listing(
     rows=maps.OPERATION_RUN,

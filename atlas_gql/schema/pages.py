@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     Uuid,
     any_,
+    between,
     bindparam,
     func,
     literal_column,
@@ -77,7 +78,7 @@ def page_of(shape: Shape) -> Select[Any]:
 
     A row has its `parent`'s ordinal; with extras, a parent without rows has one whose columns are null.
     """
-    parents = _parents(shape.listing)
+    parents = parents_of(shape.listing)
     sources = _sources(shape, parents)
     page = (_merged(shape, parents, sources) if sources else _straight(shape, parents)).lateral("page")
     # No order outside: the subquery is evaluated parent by parent, so each one's rows come in its order.
@@ -88,13 +89,14 @@ def page_of(shape: Shape) -> Select[Any]:
         (_counted(shape, parents, sources) if extra.column is None else extra.column).label(name)
         for name, extra in shape.extras
     )
-    extras = select(*extra).correlate(parents).lateral("extras")
+    # With a limit, so that they are computed once for a parent, and not for each of its rows.
+    extras = select(*extra).correlate(parents).limit(literal_column("1")).lateral("extras")
     begun = parents.join(extras, true()).outerjoin(page, true())
     columns, source = with_links(shape.listing.rows, shape.names, page, begun)
     return select(parents.c.n.label("parent"), *extras.c, *columns).select_from(source)
 
 
-def _parents(listing: Listing) -> Any:
+def parents_of(listing: Listing) -> Any:
     """The parents' keys as a table, with their ordinal."""
     arrays = [bindparam(f"key_{n}", type_=ARRAY(Uuid)) for n in range(len(listing.of))]
     names = [f"key_{n}" for n in range(len(listing.of))]
@@ -132,12 +134,30 @@ def _conditions(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> list[
     # That a row is of the workspace goes without saying where its tenant was taken from there.
     implied = listing.everywhere and WITHIN in sources
     of = [] if implied else [column == parents.c[f"key_{n}"] for n, column in enumerate(listing.of)]
-    tests = [_test(listing, name) for name in shape.filters if name not in sources]
-    each = [_column(listing, name) == source.c.value for name, source in sources.items()]
+    tests = [test_of(listing, name) for name in shape.filters if name not in sources]
+    each = [
+        # As a range, so that only the index over the column and the order gives the rows in order: by what
+        # the planner knows of the values, it may take another one, and look at every row.
+        between(_column(listing, name), source.c.value, source.c.value)
+        if name == shape.leading
+        else _column(listing, name) == source.c.value
+        for name, source in sources.items()
+    ]
     return [*of, *listing.link, *each, *tests]
 
 
-def _test(listing: Listing, name: str) -> ColumnElement[bool]:
+def _order(shape: Shape) -> list[ColumnElement[Any]]:
+    """The order in which an index has the rows: after the leading filter's column, which has one value."""
+    if shape.leading is None:
+        return _ordered(shape, shape.listing.sort_columns)
+    leading = shape.listing.each[shape.leading]
+    # Backwards where the list goes against its index.
+    first = leading if shape.descending == shape.listing.descending else leading.desc()
+    return [first, *_ordered(shape, shape.listing.sort_columns)]
+
+
+def test_of(listing: Listing, name: str) -> ColumnElement[bool]:
+    """A filter of a list as a condition of each row."""
     if name in listing.filters:
         return listing.filters[name]
     column = _column(listing, name)
@@ -176,7 +196,7 @@ def _merged(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> Select[An
     found = (
         select(table.c.id, *sort)
         .where(*_conditions(shape, parents, sources), *_after(shape))
-        .order_by(*_ordered(shape, shape.listing.sort_columns))
+        .order_by(*_order(shape))
         .limit(limit)
         .correlate(parents, *sources.values())
         .lateral("found")
@@ -212,6 +232,7 @@ def _counted(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> ColumnEl
         select(literal_column("1").label("one"))
         .select_from(shape.listing.rows.table)
         .where(*_conditions(shape, parents, sources))
+        .order_by(*(_order(shape) if sources else ()))
         .limit(COUNTED + 1)
         .correlate(parents, *sources.values())
     )

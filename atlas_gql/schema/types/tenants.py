@@ -18,12 +18,14 @@ from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
 from atlas_gql.schema.maps import TENANT
 from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked, looked_up
+from atlas_gql.schema.stats import RunStatsBucket
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
 from atlas_gql.schema.types.backups import BackupSet, SetFilter
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.policies import PoliciesFilter, Policy
 from atlas_gql.schema.types.restores import RestoreFilter, RestoreRun
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, page_of_runs
+from atlas_gql.schema.types.stats import BucketArgument, RunStats, Since, Until, run_stats
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
@@ -131,6 +133,20 @@ class Tenant(Node):
         listings = (lists.TENANT_RUNS, lists.TENANT_RUNS_ENDED)
         return await page_of_runs(
             info, listings, self.uuid, first=first, after=after, where=where, order=order_by
+        )
+
+    @resolved("Its runs in numbers.", HasCapability(Capability.RUNS_VIEW))
+    async def run_stats(
+        self,
+        info: Info,
+        since: Since,
+        until: Until = None,
+        bucket: BucketArgument = RunStatsBucket.DAY,
+        filter: RunFilter = None,
+    ) -> RunStats | None:
+        where = filter.where() if filter else {}
+        return await run_stats(
+            info, lists.TENANT_RUNS, self, since=since, until=until, bucket=bucket, where=where
         )
 
     @resolved("Its audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))

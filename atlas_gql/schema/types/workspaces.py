@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import strawberry
 
 from atlas_gql.access.actors import NOTHING
 from atlas_gql.access.capabilities import Capability
+from atlas_gql.errors import BadUserInput
 from atlas_gql.schema import ids, lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.pages import WITHIN
 from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
+from atlas_gql.schema.stats import RunStatsBucket
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.backups import BackupSet, SetFilter
 from atlas_gql.schema.types.credentials import Credential
@@ -22,7 +25,10 @@ from atlas_gql.schema.types.policies import PoliciesFilter, Policy
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.restores import RestoreFilter, RestoreRun
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, page_of_runs
+from atlas_gql.schema.types.stats import BucketArgument, RunStats, Since, Until, run_stats
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
+
+MOST_HOURS = 24 * 366 * 10
 
 
 @strawberry.type(description="The organisation that owns tenants and members.")
@@ -88,6 +94,44 @@ class Workspace(Node):
         return await page_of_runs(
             info, listings, self.uuid, first=first, after=after, where=where, order=order_by
         )
+
+    @resolved(
+        "The runs of its tenants in numbers; of those tenants whose runs you may see.",
+        HasCapabilitySomewhere(Capability.RUNS_VIEW),
+    )
+    async def run_stats(
+        self,
+        info: Info,
+        since: Since,
+        until: Until = None,
+        bucket: BucketArgument = RunStatsBucket.DAY,
+        filter: RunFilter = None,
+    ) -> RunStats | None:
+        where = _within(info, self, filter.where() if filter else {}, Capability.RUNS_VIEW)
+        return await run_stats(
+            info, lists.WORKSPACE_RUNS, self, since=since, until=until, bucket=bucket, where=where
+        )
+
+    @resolved(
+        "Its tenants that have no backup of late, by name: whose last successful backup is older than so many"
+        " hours, or that have none. Archived ones are left out, and those whose backups you may not see.",
+        HasCapabilitySomewhere(Capability.BACKUPS_VIEW),
+    )
+    async def tenants_without_fresh_backup(
+        self,
+        info: Info,
+        hours: Annotated[
+            int, strawberry.argument(description="For how long a backup is fresh; at most ten years.")
+        ] = 26,
+        first: First = 25,
+        after: After = None,
+    ) -> Connection[Tenant] | None:
+        if not 1 <= hours <= MOST_HOURS:
+            raise BadUserInput(f"`hours` must be between 1 and {MOST_HOURS}.", "hours")
+        # By the minute, so that pages which are read one after the other go on where they were.
+        since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=hours)
+        where = _within(info, self, {"backed_up_before": since, "archived": False}, Capability.BACKUPS_VIEW)
+        return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved(
         "The audit trail of its tenants, and its own for who sees all of it; the newest first.",
