@@ -66,3 +66,27 @@ CAPABILITIES: dict[Role, frozenset[str]] = {
     Role.OWNER: frozenset(c.value for c in Capability),
 }
 """Role to capabilities."""
+
+DESCRIPTIONS: dict[Capability, str] = {
+    Capability.RUNS_VIEW: "See runs, their items and failures.",
+    Capability.RUNS_CANCEL: "Cancel runs.",
+    Capability.AUDIT_VIEW: "See the audit trail.",
+    Capability.POLICIES_VIEW: "See the policies last observed.",
+    Capability.BACKUPS_VIEW: "See backup sets and the plans of restores, and compare.",
+    Capability.BACKUPS_CREATE: "Back assignments up.",
+    Capability.BACKUPS_DELETE: "Delete backup sets, and say how long they are kept.",
+    Capability.BACKUPS_EXPORT: "Take backup sets out as archives.",
+    Capability.BACKUPS_IMPORT: "Take archives in as backup sets.",
+    Capability.RESTORES_PLAN: "Plan restores.",
+    Capability.RESTORES_EXECUTE: "Execute restores: change assignments at Microsoft.",
+    Capability.PROVIDERS_VIEW: "See how tenants are reached, and how that stands.",
+    Capability.PROVIDERS_MANAGE: "Connect tenants, verify how they are reached, and keep credentials.",
+    Capability.MEMBERS_VIEW: "See members and their roles.",
+    Capability.MEMBERS_MANAGE: "Add and remove members, and change their roles.",
+    Capability.TOKENS_MANAGE: "See and end the tokens of members.",
+    Capability.TENANTS_MANAGE: "Add, rename and archive tenants.",
+    Capability.TENANTS_PURGE: "Remove a tenant and all that is kept of it.",
+    Capability.SCHEDULES_MANAGE: "Say what is done when.",
+    Capability.PLUGINS_CONFIGURE: "Configure plugins.",
+}
+"""What each capability lets somebody do."""

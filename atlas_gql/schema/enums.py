@@ -294,8 +294,8 @@ class AssignmentChangeKind(StrEnum):
     "Whom an assignment targets.",
     {
         "group": "A Microsoft Entra group.",
-        "allUsers": "All users.",
-        "allDevices": "All devices.",
+        "allUsers": "Every user of the tenant.",
+        "allDevices": "Every device of the tenant.",
         "unknown": "Something that Atlas does not know; kept as it is.",
     },
 )

@@ -6,7 +6,8 @@ ended yet. Only what a query selects is computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -39,12 +40,14 @@ from atlas_gql.schema.context import Context
 from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.pages import parents_of, test_of
 
+AT = "at"
+"""The name of when a part of the time begins."""
 MOST_BUCKETS = 750
 """A month of hours, two years of days, fourteen years of weeks."""
 
 
 class RunStatsBucket(StrEnum):
-    """How long a part of the time is; values as `date_trunc` knows them."""
+    """How long a part of the time is."""
 
     HOUR = "hour"
     DAY = "day"
@@ -65,7 +68,6 @@ class Asked:
     listing: Listing
     """The runs of a parent, and how they are filtered."""
     filters: tuple[str, ...]
-    bucket: RunStatsBucket
     by: tuple[str, ...] | None = None
     """By what else than status and outcome runs are counted: `at`, `type`, `reason`; None for no counts."""
     durations: bool = False
@@ -73,34 +75,55 @@ class Asked:
     """Whether to tell of what has not ended."""
 
 
-def starts(since: datetime, until: datetime, bucket: RunStatsBucket) -> list[datetime]:
+def checked(instant: datetime, argument: str) -> datetime:
+    """An instant in UTC. Raises BadUserInput for one without a time zone, or beyond the calendar."""
+    if instant.tzinfo is None:
+        raise BadUserInput(f"`{argument}` lacks its time zone.", argument)
+    try:
+        # A week before it must exist as well.
+        return (instant - timedelta(weeks=2)).astimezone(UTC) + timedelta(weeks=2)
+    except OverflowError:
+        raise BadUserInput(f"`{argument}` is beyond the calendar.", argument) from None
+
+
+def starts_of(since: datetime, until: datetime, bucket: RunStatsBucket) -> list[datetime]:
     """When each part of the time begins, in UTC; the first may begin before `since`.
 
     Raises BadUserInput when there are too many.
     """
     step = STEPS[bucket]
-    start = _floor(since.astimezone(UTC), bucket)
-    if until - start > MOST_BUCKETS * step:
+    start = _floor(since, bucket)
+    if (until - start) / step > MOST_BUCKETS:
         raise BadUserInput(f"From `since` to `until` are more than {MOST_BUCKETS} of such parts.", "bucket")
-    return [start + n * step for n in range(MOST_BUCKETS) if start + n * step < until]
+    count = max(math.ceil((until - start) / step), 0) if since < until else 0
+    return [start + n * step for n in range(count)]
 
 
 def _floor(instant: datetime, bucket: RunStatsBucket) -> datetime:
     day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-    if bucket is RunStatsBucket.HOUR:
+    if bucket == RunStatsBucket.HOUR:
         return day.replace(hour=instant.hour)
-    return day - timedelta(days=day.weekday()) if bucket is RunStatsBucket.WEEK else day
+    return day - timedelta(days=day.weekday()) if bucket == RunStatsBucket.WEEK else day
 
 
 async def load(
-    context: Context, asked: Asked, parent: Any, *, since: datetime, until: datetime, where: Mapping[str, Any]
+    context: Context,
+    asked: Asked,
+    parent: Any,
+    *,
+    since: datetime,
+    until: datetime,
+    starts: Sequence[datetime],
+    where: Mapping[str, Any],
 ) -> list[Row]:
     """The rows of one parent; read together with its siblings'."""
     windowed = asked.by is not None or asked.durations
     if not windowed and not asked.present:
         return []
     statement = statement_of(asked)
-    window = {"since": since, "until": until} if windowed else {}
+    window: dict[str, Any] = {"since": since, "until": until} if windowed else {}
+    if asked.by is not None and AT in asked.by:
+        window |= {"starts": tuple(starts), "ends": (*starts[1:], until)}
     values = {**where, **window}
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -126,7 +149,7 @@ def statement_of(asked: Asked) -> Select[Any]:
         runs.c.created_at < bindparam("until", type_=DateTime(timezone=True)),
     ]
     parts = [
-        *([_counts(asked.by, asked.bucket, then, parents)] if asked.by is not None else []),
+        *([_counts(asked.by, then, parents)] if asked.by is not None else []),
         *([_durations(then, parents)] if asked.durations else []),
         *([_present(these, parents)] if asked.present else []),
     ]
@@ -147,30 +170,44 @@ def _row(part: ColumnElement[Any], n: ColumnElement[Any], **columns: Any) -> lis
     return [cast(part, Text).label("part"), cast(n, BigInteger).label("n"), *filled]
 
 
-def _counts(
-    by: tuple[str, ...], bucket: RunStatsBucket, conditions: list[ColumnElement[bool]], parents: Any
-) -> Select[Any]:
-    unit: ColumnElement[str] = literal_column(f"'{bucket.value}'")
+def _counts(by: tuple[str, ...], conditions: list[ColumnElement[bool]], parents: Any) -> Select[Any]:
     ways: dict[str, ColumnElement[Any]] = {
         "status": runs.c.status,
         "outcome": runs.c.outcome,
-        "at": func.date_trunc(unit, runs.c.created_at, literal_column("'UTC'")),
         "type": runs.c.type,
         "reason": runs.c.failure_reason,
     }
-    used = {name: ways[name] for name in ("status", "outcome", *by)}
-    return (
-        select(*_row(literal_column("'counts'"), func.count(), **used))
-        .where(*conditions)
+    used = {name: ways[name] for name in ("status", "outcome", *by) if name in ways}
+    groups = [func.count().label("n"), *(column.label(name) for name, column in used.items())]
+    # Part by part: how many groups there will be is known then, and none has to be sorted.
+    part = _parts() if AT in by else None
+    within = [runs.c.created_at >= part.c.start, runs.c.created_at < part.c.until] if part is not None else []
+    counted = (
+        select(*groups)
+        .where(*conditions, *within)
         .group_by(*used.values())
-        .correlate(parents)
+        .correlate(parents, *([part] if part is not None else []))
+        .lateral("counted")
     )
+    filled = {name: counted.c[name] for name in used} | ({AT: part.c.start} if part is not None else {})
+    found = part.join(counted, true()) if part is not None else counted
+    return (
+        select(*_row(literal_column("'counts'"), counted.c.n, **filled)).select_from(found).correlate(parents)
+    )
+
+
+def _parts() -> Any:
+    """The parts of the time, as a table: when each begins, and the next."""
+    instants = ARRAY(DateTime(timezone=True))
+    arrays = [bindparam(name, type_=instants) for name in ("starts", "ends")]
+    return func.unnest(*arrays).table_valued("start", "until").render_derived(name="part")
 
 
 def _durations(conditions: list[ColumnElement[bool]], parents: Any) -> Select[Any]:
     def percentiles(end: ColumnElement[Any], start: ColumnElement[Any]) -> ColumnElement[Any]:
-        at = literal_column("ARRAY[0.5, 0.95, 0.99]::float8[]")
-        return func.percentile_cont(at).within_group(func.extract("epoch", end - start).cast(Double))
+        at: ColumnElement[Any] = literal_column("ARRAY[0.5, 0.95, 0.99]::float8[]")
+        # `extract` would give a numeric, which is slow to sort.
+        return func.percentile_cont(at).within_group(func.date_part(literal_column("'epoch'"), end - start))
 
     return (
         select(

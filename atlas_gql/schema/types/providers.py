@@ -33,7 +33,7 @@ class Provider(Node):
     credential_id: strawberry.Private[UUID]
     write_credential_id: strawberry.Private[UUID | None]
 
-    @resolved("The tenant.", ReachesTenant("tenant_id"))
+    @resolved("The tenant that is reached so.", ReachesTenant("tenant_id"))
     async def tenant(self, info: Info) -> Tenant | None:
         row: Tenant | None = await linked(info, self, "tenant", PROVIDER)
         return row

@@ -287,16 +287,16 @@ async def page_of_runs(
     Raises BadUserInput for an order that cannot go with the conditions.
     """
     ended = [field for field in ("finished_after", "finished_before") if field in where]
-    if order is not None and ended and order.field is not OperationRunOrderField.FINISHED_AT:
+    if order is not None and ended and order.field != OperationRunOrderField.FINISHED_AT:
         field = to_camel_case(ended[0])
         raise BadUserInput(f"`{field}` goes with the order by FINISHED_AT only.", field)
-    by_end = bool(ended) or (order is not None and order.field is OperationRunOrderField.FINISHED_AT)
+    by_end = bool(ended) or (order is not None and order.field == OperationRunOrderField.FINISHED_AT)
     return await listings[by_end].page(
         info,
         *parent,
         first=first,
         after=after,
         where=where,
-        descending=order is None or order.direction is OrderDirection.DESC,
+        descending=order is None or order.direction == OrderDirection.DESC,
         connection=RunConnection,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
@@ -150,41 +150,36 @@ async def run_stats(
     where: Mapping[str, Any],
 ) -> RunStats:
     """The runs of a parent in numbers. Raises BadUserInput for a time of too many parts."""
-    now = datetime.now(UTC)
-    until = until or now
-    starts = stats.starts(since, until, bucket)
+    now = info.context.now
+    since = stats.checked(since, "since")
+    until = stats.checked(until, "until") if until else now
     fields = selected(info, ())
+    starts = stats.starts_of(since, until, bucket) if "buckets" in fields else []
     by = [
-        *(["at"] if "buckets" in fields else []),
+        *([stats.AT] if starts else []),
         *(["type"] if "types" in fields or "types" in selected(info, ("buckets",)) else []),
         *(["reason"] if "reasonCodes" in fields else []),
     ]
     asked = Asked(
         listing=listing,
         filters=tuple(sorted(where)),
-        bucket=bucket,
         by=tuple(by) if by or "counts" in fields else None,
         durations=bool(fields & {"waiting", "working"}),
         present=bool(fields & {"queuedNow", "runningNow", "oldestQueuedSeconds", "oldestQueued"}),
     )
-    rows = await stats.load(info.context, asked, source.uuid, since=since, until=until, where=where)
+    rows = await stats.load(
+        info.context, asked, source.uuid, since=since, until=until, starts=starts, where=where
+    )
     counted = [row for row in rows if row.part == "counts"]
     durations = next((row for row in rows if row.part == "durations"), None)
     present = {row.status: row for row in rows if row.part == "present"}
     queued, running = present.get(RunStatus.QUEUED), present.get(RunStatus.RUNNING)
-    in_part = _grouped(counted, lambda row: row.at)
+    in_part = _grouped(counted, lambda row: row.at) if starts else {}
     return RunStats(
         since=since,
         until=until,
         counts=_counts(counted),
-        buckets=[
-            RunBucket(
-                start=start, counts=_counts(in_part.get(start, ())), types=_types(in_part.get(start, ()))
-            )
-            for start in starts
-        ]
-        if "buckets" in fields
-        else [],
+        buckets=[_bucket(start, in_part.get(start, [])) for start in starts],
         types=_types(counted),
         reason_codes=_reasons(counted),
         waiting=_durations(durations and durations.waiting),
@@ -197,6 +192,10 @@ async def run_stats(
         oldest_kind=OPERATION_RUN.kind if queued else None,
         oldest_tenant_id=queued.tenant_id if queued else None,
     )
+
+
+def _bucket(start: datetime, rows: list[Row]) -> RunBucket:
+    return RunBucket(start=start, counts=_counts(rows), types=_types(rows))
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:

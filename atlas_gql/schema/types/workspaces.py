@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import strawberry
@@ -129,7 +129,7 @@ class Workspace(Node):
         if not 1 <= hours <= MOST_HOURS:
             raise BadUserInput(f"`hours` must be between 1 and {MOST_HOURS}.", "hours")
         # By the minute, so that pages which are read one after the other go on where they were.
-        since = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=hours)
+        since = info.context.now.replace(second=0, microsecond=0) - timedelta(hours=hours)
         where = _within(info, self, {"backed_up_before": since, "archived": False}, Capability.BACKUPS_VIEW)
         return await lists.TENANTS.page(info, self.uuid, first=first, after=after, where=where)
 
