@@ -64,6 +64,11 @@ class Shape:
         return next((name for name in self.listing.each if name in self.filters), None)
 
     @property
+    def pinned(self) -> str | None:
+        """The filter whose column the index has just before the order."""
+        return self.leading or (WITHIN if self.by_tenant else None)
+
+    @property
     def by_tenant(self) -> bool:
         """Whether the list of a workspace is read tenant by tenant."""
         listing = self.listing
@@ -139,7 +144,7 @@ def _conditions(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> list[
         # As a range, so that only the index over the column and the order gives the rows in order: by what
         # the planner knows of the values, it may take another one, and look at every row.
         between(_column(listing, name), source.c.value, source.c.value)
-        if name == shape.leading
+        if name == shape.pinned
         else _column(listing, name) == source.c.value
         for name, source in sources.items()
     ]
@@ -147,12 +152,12 @@ def _conditions(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> list[
 
 
 def _order(shape: Shape) -> list[ColumnElement[Any]]:
-    """The order in which an index has the rows: after the leading filter's column, which has one value."""
-    if shape.leading is None:
+    """The order in which an index has the rows: after the pinned column, which has one value."""
+    if shape.pinned is None:
         return _ordered(shape, shape.listing.sort_columns)
-    leading = shape.listing.each[shape.leading]
+    pinned = _column(shape.listing, shape.pinned)
     # Backwards where the list goes against its index.
-    first = leading if shape.descending == shape.listing.descending else leading.desc()
+    first = pinned if shape.descending == shape.listing.descending else pinned.desc()
     return [first, *_ordered(shape, shape.listing.sort_columns)]
 
 
