@@ -180,8 +180,8 @@ def _within(info: Info, workspace: Workspace, where: dict[str, Any], *capabiliti
     reach = granted(info.context.actor, workspace.workspace_id, *capabilities)
     if reach is None:
         return where
-    asked = where.get(WITHIN, reach)
-    return {**where, WITHIN: tuple(tenant for tenant in asked if tenant in set(reach))}
+    reached = frozenset(reach)
+    return {**where, WITHIN: tuple(tenant for tenant in where.get(WITHIN, reach) if tenant in reached)}
 
 
 @strawberry.type(description="You: the user behind the token of this request.")
