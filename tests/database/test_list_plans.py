@@ -9,8 +9,10 @@ import psycopg
 import pytest
 from sqlalchemy.dialects import postgresql
 
+from atlas_gql.db.ids import new_id
 from atlas_gql.db.statements import prepare
 from atlas_gql.schema import lists
+from atlas_gql.schema.connections import Connection
 from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.pages import WITHIN, Shape, page_of
 from atlas_gql.testing.postgres import fresh_database
@@ -81,3 +83,38 @@ def explained(planner: psycopg.Connection[Any], shape: Shape) -> list[str]:
     values = {name: [] if name in arrays else 1 for name in prepared.required}
     rows = planner.execute(f"EXPLAIN {prepared.sql}", prepared.parameters(values), prepare=True).fetchall()
     return [row[0] for row in rows]
+
+
+PLACE = """
+    INSERT INTO workspaces (id, name) VALUES (%(id)s, 'a workspace');
+    INSERT INTO tenants (id, workspace_id, name, entra_tenant_id, primary_domain)
+    VALUES (%(id)s, %(id)s, 'a tenant', %(id)s, 'a.example');
+    INSERT INTO policies (id, tenant_id, workspace_id, policy_type, external_id, name, last_seen_at)
+    SELECT gen_random_uuid(), %(id)s, %(id)s, 'a', n::text, n::text, now() FROM generate_series(1, 5) AS n
+"""
+
+
+def test_a_list_is_counted_once_and_not_for_each_of_its_rows(planner: psycopg.Connection[Any]):
+    place = new_id()
+    with psycopg.ClientCursor(planner) as cursor:
+        cursor.execute(PLACE, {"id": place})
+    listing = lists.TENANT_POLICIES
+    shape = Shape(
+        listing=listing,
+        names=listing.rows.needed((), *listing.sort),
+        extras=tuple(Connection.EXTRAS.items()),
+    )
+    prepared = prepare(page_of(shape))
+    values = prepared.parameters({"key_0": [place], "limit": 5})
+    assert [row[1] for row in planner.execute(prepared.sql, values)] == [5] * 5
+    explained = planner.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {prepared.sql}", values).fetchone()
+    assert explained is not None
+    (counting,) = (node for node in nodes(explained[0][0]["Plan"]) if node["Node Type"] == "Aggregate")
+    assert counting["Actual Loops"] == 1
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every node of a plan."""
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
