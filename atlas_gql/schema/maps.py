@@ -153,7 +153,6 @@ OPERATION_RUN: RowMap = row_map(
     },
     ended=ENDED,
     subject_there=_SUBJECT_THERE,
-    initiator_id=operation_runs.c.initiator_id,
     initiator_uuid=cast(operation_runs.c.initiator_id, Text),
     retry_of_id=operation_runs.c.retry_of,
     input=operation_runs.c.input,

@@ -76,7 +76,7 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "reason_code": lambda row, values: row.failure_reason in values,
     WITHIN: lambda row, values: row.tenant_id in values,
     "subject_id": lambda row, values: row.subject_id in values,
-    "initiator_uuid": lambda row, values: row.initiator_id in values,
+    "initiator_uuid": lambda row, values: row.initiator_uuid in map(str, values),
     "request_id": lambda row, values: row.request_id in values,
     "retry_of_id": lambda row, values: row.retry_of_id in values,
     "created_after": lambda row, instant: row.created_at > instant,
