@@ -217,7 +217,7 @@ RUN_ITEMS = Listing(
 
 TENANT_AUDIT = Listing(
     rows=maps.AUDIT_ENTRY,
-    of=(audit_entries.c.tenant_id, audit_entries.c.workspace_id),
+    of=(audit_entries.c.tenant_id,),
     sort=NEWEST_FIRST,
     descending=True,
     filters={**_AUDIT_FILTERS, "within": _in(audit_entries.c.tenant_id, "within", Uuid)},

@@ -43,11 +43,12 @@ audit_entries = Table(
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
     newest("tenant_id", "actor_id", partly=True),
     newest("tenant_id", "outcome", partly=True),
+    newest("tenant_id", "resource_id", partly=True),
+    newest("tenant_id", "request_id", partly=True),
     # A workspace has entries of no tenant, and of purged ones: its list is not read tenant by tenant.
     newest("workspace_id", "action"),
     newest("workspace_id", "actor_id", partly=True),
     newest("workspace_id", "outcome", partly=True),
-    # Few entries share one of these: the tenants' lists use them too.
     newest("workspace_id", "resource_id", partly=True),
     newest("workspace_id", "request_id", partly=True),
 )

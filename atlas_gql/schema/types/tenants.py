@@ -154,9 +154,7 @@ class Tenant(Node):
         self, info: Info, first: First = 25, after: After = None, filter: AuditFilter = None
     ) -> Connection[AuditEntry] | None:
         where = filter.where() if filter else None
-        return await lists.TENANT_AUDIT.page(
-            info, self.uuid, self.workspace_id, first=first, after=after, where=where
-        )
+        return await lists.TENANT_AUDIT.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("Its policies as last observed, by name.", HasCapability(Capability.POLICIES_VIEW))
     async def policies(

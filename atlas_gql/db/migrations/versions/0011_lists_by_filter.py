@@ -23,12 +23,9 @@ def upgrade() -> None:
     _newest("operation_runs", "tenant_id", "failure_reason", partly=True)
     _newest("operation_runs", "tenant_id", "initiator_id", partly=True)
     for owner in ("tenant_id", "workspace_id"):
-        _newest("audit_entries", owner, "actor_id", partly=True)
-        _newest("audit_entries", owner, "outcome", partly=True)
+        for column in ("actor_id", "outcome", "resource_id", "request_id"):
+            _newest("audit_entries", owner, column, partly=True)
     _newest("audit_entries", "workspace_id", "action")
-    # Few entries share one of these: the tenants' lists use them too.
-    _newest("audit_entries", "workspace_id", "resource_id", partly=True)
-    _newest("audit_entries", "workspace_id", "request_id", partly=True)
     for table, columns in (
         ("backup_sets", ("state", "origin")),
         ("restore_runs", ("state", "purpose", "created_by")),
