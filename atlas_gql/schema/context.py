@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -29,6 +30,8 @@ class Context:
     request_id: str
     hub: Hub | None = None
     """What tells of changes; only subscriptions need it."""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """One present for all of the operation, so that siblings ask the same."""
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
     passed: set[Hashable] | None = None

@@ -134,9 +134,16 @@ class OrderDirection(StrEnum):
     DESC = "desc"
 
 
-@described("What runs can be ordered by.", {"created_at": "When they were started."})
+@described(
+    "What runs can be ordered by.",
+    {
+        "created_at": "When they were accepted.",
+        "finished_at": "When they ended; those that have not come as if they ended after all others.",
+    },
+)
 class OperationRunOrderField(StrEnum):
     CREATED_AT = "created_at"
+    FINISHED_AT = "finished_at"
 
 
 @described(
@@ -313,8 +320,8 @@ class AssignmentChangeKind(StrEnum):
     "Whom an assignment targets.",
     {
         "group": "A Microsoft Entra group.",
-        "allUsers": "All users.",
-        "allDevices": "All devices.",
+        "allUsers": "Every user of the tenant.",
+        "allDevices": "Every device of the tenant.",
         "unknown": "Something that Atlas does not know; kept as it is.",
     },
 )

@@ -188,14 +188,18 @@ def _plus(one: Weight, other: Weight) -> Weight:
     )
 
 
-UNPAGED = ("RunsChanged.runs",)
-"""Fields without pages that may give as many things as the longest page."""
+WEIGHTS = {
+    **dict.fromkeys(("RunsChanged.runs", "RunStats.buckets"), LONGEST_PAGE),
+    **dict.fromkeys(("Workspace.runStats", "Tenant.runStats"), SHORT_LIST),
+}
+"""What fields without pages count for that may give as many things as a page, or are as dear to compute."""
 
 
 def _length(node: FieldNode, parent: GraphQLNamedType | None, field: GraphQLField | None) -> int:
     """How many things a field gives: as many as its arguments say, or as such a list usually has."""
-    if parent is not None and f"{parent.name}.{node.name.value}" in UNPAGED:
-        return LONGEST_PAGE
+    weight = WEIGHTS.get(f"{parent.name}.{node.name.value}") if parent is not None else None
+    if weight is not None:
+        return weight
     if field is None:
         return 1
     for name in ("first", "ids"):

@@ -5,6 +5,7 @@ Each order, and each filter of a list that grows without bound, is served by an 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     exists,
@@ -43,9 +45,10 @@ from atlas_gql.db.tables import (
 )
 from atlas_gql.providers.credentials import USES
 from atlas_gql.schema import maps, standing
-from atlas_gql.schema.connections import Listing
+from atlas_gql.schema.listings import Listing
 
 NEWEST_FIRST = ("created_at", "uuid")
+BY_NAME = ("name", "uuid")
 
 
 def _in(column: ColumnElement[Any], name: str, of: Any = Text) -> ColumnElement[bool]:
@@ -57,33 +60,80 @@ def _contains(column: SQLColumnExpression[str]) -> ColumnElement[bool]:
     return column.ilike(bindparam("name_contains", type_=Text), escape="\\")
 
 
+def _between(column: ColumnElement[Any], name: str) -> dict[str, ColumnElement[bool]]:
+    """The filters that a time is after one instant, and before another."""
+    instant = DateTime(timezone=True)
+    return {
+        f"{name}_after": column > bindparam(f"{name}_after", type_=instant),
+        f"{name}_before": column < bindparam(f"{name}_before", type_=instant),
+    }
+
+
 _RUN_FILTERS = {
-    "types": _in(operation_runs.c.type, "types"),
-    "status": _in(operation_runs.c.status, "status"),
-    "outcome": _in(operation_runs.c.outcome, "outcome"),
-    "created_after": operation_runs.c.created_at > bindparam("created_after", type_=DateTime(timezone=True)),
-    "created_before": operation_runs.c.created_at
-    < bindparam("created_before", type_=DateTime(timezone=True)),
-    # The tenants that the viewer may see, where that is not all of the workspace.
-    "within": _in(operation_runs.c.tenant_id, "within", Uuid),
+    "retry_of_id": _in(operation_runs.c.retry_of, "retry_of_id", Uuid),
+    **_between(operation_runs.c.created_at, "created"),
+    # In the order by this time, those that have not ended come last of all times.
+    "finished_after": and_(
+        bindparam("finished_after", type_=DateTime(timezone=True)) < maps.ENDED,
+        operation_runs.c.finished_at.is_not(None),
+    ),
+    "finished_before": bindparam("finished_before", type_=DateTime(timezone=True)) > maps.ENDED,
+}
+# Those first that usually leave the fewest.
+_RUN_EACH = {
+    "subject_id": operation_runs.c.subject_id,
+    "request_id": operation_runs.c.request_id,
+    "reason_code": operation_runs.c.failure_reason,
+    "initiator_uuid": operation_runs.c.initiator_id,
+    "status": operation_runs.c.status,
+    "outcome": operation_runs.c.outcome,
+    "type": operation_runs.c.type,
 }
 _AUDIT_FILTERS = {
-    "actions": _in(audit_entries.c.action, "actions"),
-    "tenants": _in(audit_entries.c.tenant_id, "tenants", Uuid),
-    "within": _in(audit_entries.c.tenant_id, "within", Uuid),
+    "run_uuid": _in(audit_entries.c.run_id, "run_uuid", Uuid),
+    **_between(audit_entries.c.created_at, "created"),
+}
+_AUDIT_EACH = {
+    "resource_uuid": audit_entries.c.resource_id,
+    "request_id": audit_entries.c.request_id,
+    "actor_uuid": audit_entries.c.actor_id,
+    "outcome": audit_entries.c.outcome,
+    "actions": audit_entries.c.action,
+}
+_SET_FILTERS = _between(backup_sets.c.created_at, "created")
+_SET_EACH = {"state": backup_sets.c.state, "origin": backup_sets.c.origin}
+_RESTORE_FILTERS = {
+    "source_tenant_id": _in(restore_runs.c.source_tenant_id, "source_tenant_id", Uuid),
+    "mode": _in(restore_runs.c.mode, "mode"),
+    **_between(restore_runs.c.created_at, "created"),
+}
+_RESTORE_EACH = {
+    "created_by": restore_runs.c.created_by,
+    "state": restore_runs.c.state,
+    "purpose": restore_runs.c.purpose,
+}
+_POLICY_FILTERS = {
+    "name_contains": _contains(policies.c.name),
+    **_between(policies.c.last_seen_at, "last_seen"),
+}
+_POLICY_EACH = {
+    "external_id": policies.c.external_id,
+    "name": policies.c.name,
+    "policy_type": policies.c.policy_type,
+    "platform": policies.c.platform,
 }
 
 WORKSPACES = Listing(
     rows=maps.WORKSPACE,
     of=(memberships.c.user_id,),
     link=(memberships.c.workspace_id == workspaces.c.id,),
-    sort=("name", "uuid"),
+    sort=BY_NAME,
 )
 
 TENANTS = Listing(
     rows=maps.TENANT,
     of=(tenants.c.workspace_id,),
-    sort=("name", "uuid"),
+    sort=BY_NAME,
     filters={
         "within": _in(tenants.c.id, "within", Uuid),
         "provider_status": _in(standing.PROVIDER_STATUS, "provider_status"),
@@ -92,8 +142,8 @@ TENANTS = Listing(
             standing.LAST_BACKUP_AT.op("<")(bindparam("backed_up_before", type_=DateTime(timezone=True))),
             true(),
         ),
-        "never_backed_up": standing.LAST_BACKUP_AT.is_(None) == bindparam("never_backed_up", type_=Boolean),
         "archived": tenants.c.archived_at.is_not(None) == bindparam("archived", type_=Boolean),
+        "never_backed_up": standing.LAST_BACKUP_AT.is_(None) == bindparam("never_backed_up", type_=Boolean),
     },
 )
 
@@ -121,13 +171,13 @@ GRANTS = Listing(
     sort=("tenant_name", "uuid"),
 )
 
-CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=("name", "uuid"))
+CREDENTIALS = Listing(rows=maps.CREDENTIAL, of=(credentials.c.workspace_id,), sort=BY_NAME)
 WORKSPACE_PROVIDERS = Listing(
     rows=maps.PROVIDER,
     of=(providers.c.workspace_id,),
     sort=("uuid",),
     filters={
-        "clouds": _in(providers.c.cloud, "clouds"),
+        "cloud": _in(providers.c.cloud, "cloud"),
         "writes_enabled": providers.c.writes_enabled == bindparam("writes_enabled", type_=Boolean),
         "credential_id": or_(
             providers.c.credential_id == bindparam("credential_id", type_=Uuid),
@@ -143,7 +193,8 @@ TENANT_RUNS = Listing(
     of=(operation_runs.c.tenant_id,),
     sort=NEWEST_FIRST,
     descending=True,
-    filters=_RUN_FILTERS,
+    filters={**_RUN_FILTERS, "within": _in(operation_runs.c.tenant_id, "within", Uuid)},
+    each=_RUN_EACH,
 )
 WORKSPACE_RUNS = Listing(
     rows=maps.OPERATION_RUN,
@@ -151,6 +202,22 @@ WORKSPACE_RUNS = Listing(
     sort=NEWEST_FIRST,
     descending=True,
     filters=_RUN_FILTERS,
+    each=_RUN_EACH,
+    tenant=operation_runs.c.tenant_id,
+    everywhere=True,
+)
+# The same by when they ended; no index has a filter's column before that.
+TENANT_RUNS_ENDED, WORKSPACE_RUNS_ENDED = (
+    replace(
+        listing,
+        sort=("ended", "uuid"),
+        filters={
+            **listing.filters,
+            **{name: _in(column, name, column.type) for name, column in _RUN_EACH.items()},
+        },
+        each={},
+    )
+    for listing in (TENANT_RUNS, WORKSPACE_RUNS)
 )
 SUBJECT_RUNS = Listing(
     rows=maps.OPERATION_RUN,
@@ -168,7 +235,11 @@ RUN_ITEMS = Listing(
     rows=maps.RUN_ITEM,
     of=(run_items.c.run_id,),
     sort=("uuid",),
-    filters={"state": _in(run_items.c.state, "state")},
+    filters={
+        "state": _in(run_items.c.state, "state"),
+        "reason_code": _in(run_items.c.reason, "reason_code"),
+        "result": _in(run_items.c.result, "result"),
+    },
 )
 
 TENANT_AUDIT = Listing(
@@ -176,7 +247,8 @@ TENANT_AUDIT = Listing(
     of=(audit_entries.c.tenant_id,),
     sort=NEWEST_FIRST,
     descending=True,
-    filters=_AUDIT_FILTERS,
+    filters={**_AUDIT_FILTERS, "within": _in(audit_entries.c.tenant_id, "within", Uuid)},
+    each=_AUDIT_EACH,
 )
 WORKSPACE_AUDIT = Listing(
     rows=maps.AUDIT_ENTRY,
@@ -184,6 +256,8 @@ WORKSPACE_AUDIT = Listing(
     sort=NEWEST_FIRST,
     descending=True,
     filters=_AUDIT_FILTERS,
+    each=_AUDIT_EACH,
+    tenant=audit_entries.c.tenant_id,
 )
 RUN_AUDIT = Listing(
     # The tenant too: an entry holds its run's id without a foreign key.
@@ -193,23 +267,47 @@ RUN_AUDIT = Listing(
     descending=True,
 )
 
-POLICIES = Listing(
+TENANT_POLICIES = Listing(
     rows=maps.POLICY,
     of=(policies.c.tenant_id,),
-    sort=("name", "uuid"),
-    filters={
-        "policy_types": _in(policies.c.policy_type, "policy_types"),
-        "name_contains": _contains(policies.c.name),
-    },
+    sort=BY_NAME,
+    filters={**_POLICY_FILTERS, "within": _in(policies.c.tenant_id, "within", Uuid)},
+    each=_POLICY_EACH,
+)
+WORKSPACE_POLICIES = Listing(
+    rows=maps.POLICY,
+    of=(policies.c.workspace_id,),
+    sort=BY_NAME,
+    filters=_POLICY_FILTERS,
+    each=_POLICY_EACH,
+    tenant=policies.c.tenant_id,
+    everywhere=True,
 )
 
-BACKUP_SETS = Listing(rows=maps.BACKUP_SET, of=(backup_sets.c.tenant_id,), sort=NEWEST_FIRST, descending=True)
+TENANT_BACKUP_SETS = Listing(
+    rows=maps.BACKUP_SET,
+    of=(backup_sets.c.tenant_id,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    filters={**_SET_FILTERS, "within": _in(backup_sets.c.tenant_id, "within", Uuid)},
+    each=_SET_EACH,
+)
+WORKSPACE_BACKUP_SETS = Listing(
+    rows=maps.BACKUP_SET,
+    of=(backup_sets.c.workspace_id,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    filters=_SET_FILTERS,
+    each=_SET_EACH,
+    tenant=backup_sets.c.tenant_id,
+    everywhere=True,
+)
 BACKUP_ITEMS = Listing(
     rows=maps.BACKUP_ITEM,
     of=(backup_items.c.backup_set_id,),
     sort=("uuid",),
     filters={
-        "policy_types": _in(backup_items.c.policy_type, "policy_types"),
+        "policy_type": _in(backup_items.c.policy_type, "policy_type"),
         "state": _in(backup_items.c.assignments_state, "state"),
         "name_contains": _contains(backup_items.c.name),
         "suspicious": func.coalesce(maps.CONTENT.op("?", is_comparison=True)("suspicious"), false())
@@ -217,8 +315,23 @@ BACKUP_ITEMS = Listing(
     },
 )
 
-RESTORE_RUNS = Listing(
-    rows=maps.RESTORE_RUN, of=(restore_runs.c.tenant_id,), sort=NEWEST_FIRST, descending=True
+TENANT_RESTORE_RUNS = Listing(
+    rows=maps.RESTORE_RUN,
+    of=(restore_runs.c.tenant_id,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    filters={**_RESTORE_FILTERS, "within": _in(restore_runs.c.tenant_id, "within", Uuid)},
+    each=_RESTORE_EACH,
+)
+WORKSPACE_RESTORE_RUNS = Listing(
+    rows=maps.RESTORE_RUN,
+    of=(restore_runs.c.workspace_id,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    filters=_RESTORE_FILTERS,
+    each=_RESTORE_EACH,
+    tenant=restore_runs.c.tenant_id,
+    everywhere=True,
 )
 RESTORE_ITEMS = Listing(
     rows=maps.RESTORE_ITEM,
@@ -226,8 +339,8 @@ RESTORE_ITEMS = Listing(
     sort=("position",),
     filters={
         "action": _in(restore_items.c.action, "action"),
-        "policy_types": _in(restore_items.c.policy_type, "policy_types"),
-        "reason_codes": _in(restore_items.c.blocked_reason, "reason_codes"),
+        "policy_type": _in(restore_items.c.policy_type, "policy_type"),
+        "reason_code": _in(restore_items.c.blocked_reason, "reason_code"),
         "has_warnings": (func.jsonb_array_length(restore_items.c.warnings) > 0)
         == bindparam("has_warnings", type_=Boolean),
     },

@@ -14,6 +14,7 @@ from graphql import (
 )
 
 from atlas_gql.schema.context import Context
+from atlas_gql.schema.rows import INSIDE, RowMap
 
 Level = dict[str, list[FieldNode]]
 
@@ -30,6 +31,19 @@ def selected(info: strawberry.Info[Context, None], *paths: tuple[str, ...]) -> f
         top = _below(raw.field_nodes, raw.fragments)
         known[key] = frozenset(name for path in paths for name in _at(top, path, raw.fragments))
     return known[key]
+
+
+def attributes(
+    info: strawberry.Info[Context, None], rows: RowMap, paths: Iterable[tuple[str, ...]], *more: str
+) -> tuple[str, ...]:
+    """The attributes of rows of this kind, and of what they are linked to, that are read at these paths."""
+    paths = tuple(paths)
+    fields = selected(info, *paths)
+    names = set(rows.needed(fields, *more))
+    for name in fields & rows.links.keys():
+        inner = attributes(info, rows.links[name].to(), [(*path, name) for path in paths])
+        names.update(f"{name}{INSIDE}{attribute}" for attribute in inner)
+    return tuple(sorted(names))
 
 
 def _at(level: Level, path: tuple[str, ...], fragments: Mapping[str, FragmentDefinitionNode]) -> Level:

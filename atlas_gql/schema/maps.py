@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, Uuid, case, cast, false, func, literal_column, null, select, true
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Text,
+    Uuid,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from atlas_gql.access.capabilities import Capability
@@ -26,31 +41,35 @@ from atlas_gql.db.tables import (
     users,
     workspaces,
 )
+from atlas_gql.db.tables import runs as run_tables
 from atlas_gql.schema import standing
 from atlas_gql.schema.live.moments import MOMENT
-from atlas_gql.schema.rows import RowMap, row_map
+from atlas_gql.schema.rows import Link, RowMap, row_map
 
 RUN_ITEM_COLUMNS = (
     *("key", "label", "state", "result", "created_at", "finished_at"),
     *("code", "reason", "detail", "message", "graph_request_id"),
 )
 
-WORKSPACE = row_map(
+WORKSPACE: RowMap = row_map(
     "Workspace", workspaces, ("name",), workspace_id=workspaces.c.id, tenant_id=cast(null(), Uuid)
 )
 
 _PROVIDER_OF_TENANT = (
     select(providers.c.id).where(providers.c.tenant_id == tenants.c.id).correlate(tenants).scalar_subquery()
 )
-TENANT = row_map(
+TENANT: RowMap = row_map(
     "Tenant",
     tenants,
     (
         *("name", "primary_domain", "created_at", "archived_at", "purge_started_at"),
         *("backup_keep_days", "backup_keep_count"),
     ),
+    links={
+        "provider": Link(to=lambda: PROVIDER, by="provider_id"),
+        "workspace": Link(to=lambda: WORKSPACE, by="workspace_id"),
+    },
     reads={
-        "provider": ("provider_id",),
         "providerStatus": ("stands",),
         "providerStatusAt": ("stands_since",),
         "providerVerification": ("verified", "verified_at"),
@@ -104,7 +123,7 @@ TENANT_GRANT = row_map(
     .scalar_subquery(),
 )
 
-CREDENTIAL = row_map(
+CREDENTIAL: RowMap = row_map(
     # What is sealed is no attribute of it: nothing in the schema can read that.
     "Credential",
     credentials,
@@ -113,21 +132,44 @@ CREDENTIAL = row_map(
     tenant_id=cast(null(), Uuid),
 )
 
-PROVIDER = row_map(
+PROVIDER: RowMap = row_map(
     "Provider",
     providers,
     ("cloud", "client_id", "write_client_id", "writes_enabled", "created_at"),
     capability=Capability.PROVIDERS_VIEW,
-    reads={
-        "tenant": ("tenant_id",),
-        "credential": ("credential_id",),
-        "writeCredential": ("write_credential_id",),
+    links={
+        "tenant": Link(to=lambda: TENANT, by="tenant_id"),
+        "credential": Link(to=lambda: CREDENTIAL, by="credential_id"),
+        "writeCredential": Link(to=lambda: CREDENTIAL, by="write_credential_id"),
     },
     credential_id=providers.c.credential_id,
     write_credential_id=providers.c.write_credential_id,
 )
 
-OPERATION_RUN = row_map(
+ENDED: ColumnElement[datetime] = literal_column(
+    run_tables.ENDED.replace("finished_at", "operation_runs.finished_at"), DateTime(timezone=True)
+)
+_SUBJECT_TABLES = {
+    "BackupSet": backup_sets,
+    "RestoreRun": restore_runs,
+    "BackupItem": backup_items,
+    "Policy": policies,
+}
+SUBJECTS = tuple(_SUBJECT_TABLES)
+"""The kinds of things that runs work on."""
+_SUBJECT_THERE = case(
+    *(
+        (
+            operation_runs.c.subject_kind == literal_column(f"'{kind}'"),
+            exists()
+            .where(table.c.id == operation_runs.c.subject_id, table.c.tenant_id == operation_runs.c.tenant_id)
+            .correlate(operation_runs),
+        )
+        for kind, table in _SUBJECT_TABLES.items()
+    ),
+    else_=false(),
+)
+OPERATION_RUN: RowMap = row_map(
     "OperationRun",
     operation_runs,
     (
@@ -138,15 +180,21 @@ OPERATION_RUN = row_map(
         *("initiator_kind", "initiator_name", "subject_kind", "subject_id"),
     ),
     capability=Capability.RUNS_VIEW,
+    links={
+        "tenant": Link(to=lambda: TENANT, by="tenant_id"),
+        "retryOf": Link(to=lambda: OPERATION_RUN, by="retry_of_id"),
+    },
     reads={
         "counters": ("total", "processed", "failed", "skipped"),
         "failures": ("failure_code", "failure_reason", "failure_detail", "failure_message"),
-        "initiator": ("initiator_kind", "initiator_name"),
-        "subject": ("subject_kind", "subject_id"),
-        "retryOf": ("retry_of_id",),
+        "initiator": ("initiator_kind", "initiator_name", "initiator_uuid"),
+        "subject": ("subject_kind", "subject_id", "subject_there"),
         "verification": ("verified", "finished_at"),
         "eventCursor": ("moment",),
     },
+    ended=ENDED,
+    subject_there=_SUBJECT_THERE,
+    initiator_uuid=cast(operation_runs.c.initiator_id, Text),
     retry_of_id=operation_runs.c.retry_of,
     input=operation_runs.c.input,
     verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
@@ -170,7 +218,8 @@ AUDIT_ENTRY = row_map(
         *("details", "request_id", "created_at"),
     ),
     capability=Capability.AUDIT_VIEW,
-    reads={"actor": ("actor_kind", "actor_name"), "resource": ("resource_kind", "resource_id")},
+    reads={"actor": ("actor_kind", "actor_name", "actor_uuid"), "resource": ("resource_kind", "resource_id")},
+    actor_uuid=cast(audit_entries.c.actor_id, Text),
     run_uuid=cast(audit_entries.c.run_id, Text),
     tenant_uuid=cast(audit_entries.c.tenant_id, Text),
 )
@@ -182,7 +231,7 @@ POLICY = row_map(
     capability=Capability.POLICIES_VIEW,
 )
 
-BACKUP_SET = row_map(
+BACKUP_SET: RowMap = row_map(
     "BackupSet",
     backup_sets,
     (
@@ -190,7 +239,11 @@ BACKUP_SET = row_map(
         *("created_at", "completed_at"),
     ),
     capability=Capability.BACKUPS_VIEW,
-    reads={"run": ("run_id",), "source": ("archived",)},
+    links={
+        "tenant": Link(to=lambda: TENANT, by="tenant_id"),
+        "run": Link(to=lambda: OPERATION_RUN, by="run_id"),
+    },
+    reads={"source": ("archived",)},
     archived=backup_sets.c.source,
 )
 
@@ -235,7 +288,7 @@ _WARNINGS = (
     .correlate(restore_runs)
     .scalar_subquery()
 )
-RESTORE_RUN = row_map(
+RESTORE_RUN: RowMap = row_map(
     "RestoreRun",
     restore_runs,
     (
@@ -244,11 +297,14 @@ RESTORE_RUN = row_map(
         *("created_by", "created_at", "planned_at", "expires_at"),
     ),
     capability=Capability.BACKUPS_VIEW,
-    reads={
-        "sourceTenant": ("source_tenant_id",),
-        "backupSet": ("backup_set_id", "source_tenant_id"),
-        "againstSet": ("against_set_id",),
+    links={
+        "tenant": Link(to=lambda: TENANT, by="tenant_id"),
+        "sourceTenant": Link(to=lambda: TENANT, by="source_tenant_id"),
+        "backupSet": Link(to=lambda: BACKUP_SET, by="backup_set_id"),
+        "againstSet": Link(to=lambda: BACKUP_SET, by="against_set_id"),
     },
+    # Its guard asks for the rights on the tenant that the set is of.
+    reads={"backupSet": ("backup_set_id", "source_tenant_id")},
     expired=func.coalesce(restore_runs.c.expires_at <= func.clock_timestamp(), false()),
     warnings=_WARNINGS,
 )
@@ -285,6 +341,3 @@ KINDS: dict[str, RowMap] = {
     )
 }
 """Everything that has an id, by its GraphQL type."""
-
-SUBJECTS = ("BackupSet", "RestoreRun", "BackupItem", "Policy")
-"""The kinds of things that runs work on."""

@@ -20,9 +20,9 @@ from atlas_gql.access.actors import NOTHING, Actor
 from atlas_gql.errors import Forbidden, NotFound
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Context, Info
-from atlas_gql.schema.lookahead import selected
+from atlas_gql.schema.lookahead import attributes
 from atlas_gql.schema.maps import KINDS, TENANT
-from atlas_gql.schema.rows import RowMap, load_row
+from atlas_gql.schema.rows import INSIDE, Linked, RowMap, load_row
 
 
 @strawberry.schema_directive(
@@ -269,7 +269,20 @@ class CanWatchRun(HasCapability):
 
 async def looked_up(info: Info, rows: RowMap, uuid: UUID | str) -> Any:
     """The row that the field being resolved gives, with what the query selects of it; read once."""
-    return await load_row(info.context, rows, uuid, rows.needed(selected(info, ())))
+    return await load_row(info.context, rows, uuid, attributes(info, rows, [()]))
+
+
+async def linked(info: Info, source: Any, name: str, rows: RowMap) -> Any:
+    """The row of this kind that the field being resolved leads to: read with its source, or now.
+
+    `name` is the field's in `rows.links` of the source.
+    """
+    link = rows.links[name]
+    if hasattr(source, f"{name}{INSIDE}uuid"):
+        row = Linked(source, name)
+        return row if row.uuid is not None else None
+    key = getattr(source, link.by)
+    return None if key is None else await looked_up(info, link.to(), key)
 
 
 async def place_of(context: Context, kind: str, uuid: UUID) -> Any:

@@ -10,8 +10,11 @@ from atlas_gql.plugins import CONTRACTS
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.lookahead import attributes
 from atlas_gql.schema.maps import KINDS, TENANT, WORKSPACE
 from atlas_gql.schema.permissions import CanSeeNode, CanSeeTenant, CanSeeWorkspace, looked_up
+from atlas_gql.schema.rows import ALWAYS, Identity
+from atlas_gql.schema.types.capabilities import CapabilityDescription, capabilities
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.operations import OperationType
 from atlas_gql.schema.types.policy_types import PolicyType
@@ -34,6 +37,9 @@ class Query:
         id: Annotated[strawberry.ID, strawberry.argument(description="The workspace's id.")],
     ) -> Workspace | None:
         uuid = ids.decode(id, kind="Workspace", argument="id")
+        if set(attributes(info, WORKSPACE, [()])) == set(ALWAYS):
+            # Its member asks for nothing of it but what hangs off it.
+            return Identity(WORKSPACE.kind, str(uuid), None, uuid)  # type: ignore[return-value] # as a row
         row: Workspace | None = await looked_up(info, WORKSPACE, uuid)
         return row
 
@@ -54,13 +60,44 @@ class Query:
         return row
 
     @resolved("The kinds of policy that Atlas backs up, in the order in which a backup reads them.")
-    def policy_types(self) -> list[PolicyType]:
-        return list(CONTRACTS.values())  # type: ignore[arg-type] # read as they are
+    def policy_types(
+        self,
+        platform: Annotated[
+            list[str] | None, strawberry.argument(description="All of whose policies are for one of these.")
+        ] = None,
+        supports_restore: Annotated[
+            bool | None, strawberry.argument(description="That a restore may write, or may not.")
+        ] = None,
+    ) -> list[PolicyType]:
+        return [
+            contract  # type: ignore[misc] # read as they are
+            for contract in CONTRACTS.values()
+            if (platform is None or contract.platform in platform)
+            and (supports_restore is None or contract.supports_restore is supports_restore)
+        ]
 
     @resolved("The operations that can be started here, by type.")
-    def operation_types(self, info: Info) -> list[OperationType]:
+    def operation_types(
+        self,
+        info: Info,
+        writes: Annotated[
+            bool | None, strawberry.argument(description="That change something at Microsoft, or do not.")
+        ] = None,
+        capability: Annotated[
+            list[str] | None, strawberry.argument(description="That one of these capabilities starts.")
+        ] = None,
+    ) -> list[OperationType]:
         operations = info.context.engine.operations
-        return [operations[name] for name in sorted(operations)]  # type: ignore[misc] # read as they are
+        return [
+            operation  # type: ignore[misc] # read as they are
+            for _, operation in sorted(operations.items())
+            if (writes is None or operation.writes is writes)
+            and (capability is None or operation.capability in capability)
+        ]
+
+    @resolved("All that somebody may be allowed to do, by name, with the roles that hold it.")
+    def capabilities(self) -> list[CapabilityDescription]:
+        return capabilities()
 
     @resolved("Why things fail: every reason code, with its meaning and what to do.")
     def reason_codes(self) -> list[ReasonCodeDescription]:

@@ -7,13 +7,26 @@ GraphQL field reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, Text, Uuid, any_, bindparam, cast, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry.utils.str_converters import to_camel_case
 
@@ -24,19 +37,32 @@ ALWAYS = ("uuid", "tenant_id", "workspace_id")
 """What every row has: its key as text, and where it belongs, which its guards ask for."""
 
 
+INSIDE = "__"
+"""Stands between a link and an attribute of the row that it leads to: `tenant__name`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Link:
+    """A field that leads to one other row: to what, and by which attribute, which holds that row's key."""
+
+    to: Callable[[], RowMap]
+    by: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowMap:
     """Which columns feed a GraphQL type.
 
     `columns` is attribute to column; an attribute feeds the field of the same name in camel case.
-    `reads` names the attributes of every field that is not fed so. `capability` is what seeing such a row
-    takes; None where being a member is enough.
+    `reads` names the attributes of every field that is not fed so, `links` the fields whose rows are read
+    together with this one. `capability` is what seeing such a row takes; None where being a member is enough.
     """
 
     kind: str
     table: Table
     columns: Mapping[str, ColumnElement[Any]]
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    links: Mapping[str, Link] = field(default_factory=dict)
     capability: str | None = None
 
     def needed(self, fields: Iterable[str], *more: str) -> tuple[str, ...]:
@@ -57,7 +83,12 @@ class RowMap:
 
 @cache
 def _fields(rows: RowMap) -> Mapping[str, tuple[str, ...]]:
-    return {**{to_camel_case(name): (name,) for name in rows.columns}, "id": ("uuid",), **rows.reads}
+    return {
+        **{to_camel_case(name): (name,) for name in rows.columns},
+        "id": ("uuid",),
+        **{name: (link.by,) for name, link in rows.links.items()},
+        **rows.reads,
+    }
 
 
 def row_map(
@@ -67,6 +98,7 @@ def row_map(
     *,
     capability: str | None = None,
     reads: Mapping[str, tuple[str, ...]] | None = None,
+    links: Mapping[str, Link] | None = None,
     **other: ColumnElement[Any],
 ) -> RowMap:
     """A map whose attributes are columns of the same name, and the other ones given."""
@@ -76,16 +108,82 @@ def row_map(
         **{name: table.c[name] for name in names},
         **other,
     }
-    return RowMap(kind=kind, table=table, columns=columns, reads=reads or {}, capability=capability)
+    return RowMap(
+        kind=kind,
+        table=table,
+        columns=columns,
+        reads=reads or {},
+        links=links or {},
+        capability=capability,
+    )
+
+
+def own(names: Iterable[str]) -> tuple[str, ...]:
+    """Those attributes that are of the row itself, and not of one that it is linked to."""
+    return tuple(name for name in names if INSIDE not in name)
+
+
+def with_links(
+    rows: RowMap, names: Iterable[str], base: Any, source: FromClause, prefix: str = ""
+) -> tuple[list[ColumnElement[Any]], FromClause]:
+    """The attributes of rows and of what they are linked to, as columns, and where those come from.
+
+    `base` is a subquery of the rows with their own attributes, `source` what it was joined to so far.
+    """
+    columns: list[ColumnElement[Any]] = [base.c[name].label(prefix + name) for name in own(names)]
+    inner: dict[str, list[str]] = {}
+    for name in names:
+        link_name, _, attribute = name.partition(INSIDE)
+        if attribute:
+            inner.setdefault(link_name, []).append(attribute)
+    for name, attributes in inner.items():
+        link = rows.links[name]
+        to = link.to()
+        # One by one, in the order of the rows, whatever the planner expects.
+        row = (
+            select(*to.selection(own(attributes)))
+            .where(to.table.c.id == base.c[link.by])
+            .limit(literal_column("1"))
+            .correlate(base)
+            .lateral(f"{prefix}{name}")
+        )
+        source = source.outerjoin(row, true())
+        more, source = with_links(to, attributes, row, source, f"{prefix}{name}{INSIDE}")
+        columns += more
+    return columns, source
+
+
+class Identity(NamedTuple):
+    """What stands for a row that is there and of which nothing more is asked: it need not be read."""
+
+    kind_: str
+    uuid: str
+    tenant_id: UUID | None
+    workspace_id: UUID
+
+
+class Linked:
+    """A row that was read as part of another one's."""
+
+    __slots__ = ("_prefix", "_row")
+
+    def __init__(self, row: Row, link: str) -> None:
+        self._row, self._prefix = row, f"{link}{INSIDE}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, self._prefix + name)
 
 
 @lru_cache(maxsize=512)
 def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
     # The kind goes with the row, for the sake of fields that give any kind of thing.
     kind: ColumnElement[str] = literal_column(f"'{rows.kind}'").label("kind_")
-    return select(*rows.selection(names), kind).where(
+    found = select(*rows.selection(own(names))).where(
         rows.table.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
     )
+    base = found.subquery("found")
+    columns, source = with_links(rows, names, base, base)
+    return select(*columns, kind).select_from(source)
 
 
 async def load_row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -29,7 +29,7 @@ query Tenant($id: ID!) {
 }
 """
 WORKSPACE = (
-    "query Workspace($id: ID!) { workspace(id: $id) { runs { nodes { id } } tenants { nodes { id } } } }"
+    "query Workspace($id: ID!) { workspace(id: $id) { name runs { nodes { id } } tenants { nodes { id } } } }"
 )
 LISTS = """
 query Lists($id: ID!) {
@@ -137,16 +137,17 @@ def test_lists_of_another_workspace_are_empty_where_the_workspace_itself_is_forg
     walled: Stage, unwalled: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same, when also the conditions of the lists are left out: each shows what is one's own."""
-    from atlas_gql.schema import connections
+    from atlas_gql.schema import pages
 
     monkeypatch.setattr(
-        connections,
+        pages,
         "_conditions",
-        lambda listing, _parents, filters: [*listing.link, *(listing.filters[name] for name in filters)],
+        lambda shape, _parents, _sources: [
+            *shape.listing.link,
+            *(shape.listing.filters[name] for name in shape.filters),
+        ],
     )
-    forget: tuple[Callable[[], None], ...] = (connections._page.cache_clear, connections._count.cache_clear)
-    for one in forget:
-        one()
+    pages.page_of.cache_clear()
     try:
         found = []
         for stage in (walled, unwalled):
@@ -157,8 +158,7 @@ def test_lists_of_another_workspace_are_empty_where_the_workspace_itself_is_forg
             assert all(page["nodes"] for page in lists.values()), "one's own is there"
             found.append(given & set(stage.foreign.values()))
     finally:
-        for one in forget:
-            one()
+        pages.page_of.cache_clear()
     walled_off, open_to_all = found
     assert walled_off == set()
     assert open_to_all >= {unwalled.foreign[kind] for kind in ("Tenant", "OperationRun", "AuditEntry")}

@@ -33,8 +33,8 @@ query Tenants($workspaceId: ID!, $filter: TenantFilter, $first: Int = 100) {
   }
 }
 """
-STATEMENTS = 4
-"""Who asks; the workspace; the page of tenants; how many there are."""
+STATEMENTS = 2
+"""Who asks; the page of tenants, with how many there are."""
 
 
 def listed(place: Place, token: str | None = None, **filter: Any) -> list[dict[str, Any]]:

@@ -13,8 +13,11 @@ import pytest
 from atlas_gql.db.database import AS_ENGINE
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.statements import prepare
-from atlas_gql.schema import connections, lists, rows
+from atlas_gql.schema import lists, rows
+from atlas_gql.schema.connections import Connection
+from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.maps import OPERATION_RUN
+from atlas_gql.schema.pages import Shape, page_of
 from atlas_gql.testing.postgres import fresh_database
 from support.paths import DATA_DIR
 from support.rows import insert, make_place
@@ -110,9 +113,9 @@ def filled() -> Iterator[Filled]:
     ],
 )
 def test_a_page_is_read_by_its_index(
-    filled: Filled, listing: connections.Listing, parent: str, index: str, who: str
+    filled: Filled, listing: Listing, parent: str, index: str, who: str
 ) -> None:
-    statement = connections._page(listing, listing.rows.needed(("type",)), (), False, True)
+    statement = page_of(Shape(listing=listing, names=listing.rows.needed(("type",)), descending=True))
     plan = filled.plan(statement, getattr(filled, who), key_0=[getattr(filled, parent)], limit=51)
     assert f"using {index} " in plan
     assert "Sort" not in plan
@@ -133,9 +136,13 @@ def test_a_run_is_found_by_its_id(filled: Filled, who: str) -> None:
 @pytest.mark.parametrize(
     ("listing", "parent"), [(lists.TENANT_RUNS, "tenant"), (lists.WORKSPACE_RUNS, "workspace")]
 )
-def test_runs_are_counted_without_their_rows(
-    filled: Filled, listing: connections.Listing, parent: str, who: str
-) -> None:
-    statement = connections._count(listing, ())
-    plan = filled.plan(statement, getattr(filled, who), key_0=[getattr(filled, parent)])
+def test_runs_are_counted_without_their_rows(filled: Filled, listing: Listing, parent: str, who: str) -> None:
+    shape = Shape(
+        listing=listing,
+        names=listing.rows.needed(()),
+        descending=True,
+        extras=tuple(Connection.EXTRAS.items()),
+    )
+    keys = {"key_0": [getattr(filled, parent)], "limit": 1}
+    plan = filled.plan(page_of(shape), getattr(filled, who), **keys)
     assert "Index Only Scan using ix_operation_runs" in plan

@@ -22,7 +22,7 @@ from atlas_gql.db.references import readable
 from atlas_gql.db.tables import backup_sets, metadata, operation_runs, restore_items, tenants
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.schema import lists
-from atlas_gql.schema.connections import Listing
+from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.rows import ALWAYS
 from atlas_gql.testing.postgres import fresh_database
 from support.paths import DATA_DIR

@@ -5,8 +5,10 @@ from sqlalchemy.dialects import postgresql
 
 from atlas_gql.errors import BadUserInput
 from atlas_gql.schema import lists
-from atlas_gql.schema.connections import LARGEST_PAGE, Listing, _page, check_first
+from atlas_gql.schema.connections import LARGEST_PAGE, check_first
 from atlas_gql.schema.filters import containing, given
+from atlas_gql.schema.listings import Listing
+from atlas_gql.schema.pages import Shape, page_of
 from atlas_gql.schema.rows import ALWAYS
 
 LISTINGS = {name: value for name, value in vars(lists).items() if isinstance(value, Listing)}
@@ -14,15 +16,21 @@ LISTINGS = {name: value for name, value in vars(lists).items() if isinstance(val
 
 def sql(listing: Listing, *, after: bool = False, descending: bool = False, filters=()) -> str:
     names = listing.rows.needed((), *listing.sort)
-    statement = _page(listing, names, tuple(filters), after, descending)
+    shape = Shape(listing=listing, names=names, filters=tuple(filters), after=after, descending=descending)
+    statement = page_of(shape)
     return " ".join(str(statement.compile(dialect=postgresql.dialect())).split())
 
 
 @pytest.mark.parametrize("name", LISTINGS)
 def test_a_list_is_one_statement_for_any_number_of_parents_with_every_filter(name):
     listing = LISTINGS[name]
-    text = sql(listing, after=True, filters=sorted(listing.filters))
-    assert (text.count(") AS page"), text.count("unnest("), "LIMIT" in text) == (1, 1, True)
+    text = sql(listing, after=True, filters=sorted([*listing.filters, *listing.each]))
+    # One of the filters of several values is read value by value.
+    assert (text.count(") AS page"), text.count("unnest("), "LIMIT" in text) == (
+        1,
+        1 + bool(listing.each),
+        True,
+    )
     for parent in range(len(listing.of)):
         assert f"= parents.key_{parent}" in text
 
@@ -43,7 +51,8 @@ def test_the_next_page_goes_on_the_way_that_the_list_is_ordered():
 def test_a_statement_is_made_once_for_its_shape():
     names = lists.TENANT_RUNS.rows.needed(["type"], "created_at")
     first, second, other = (
-        _page(lists.TENANT_RUNS, names, filters, False, True) for filters in ((), (), ("status",))
+        page_of(Shape(listing=lists.TENANT_RUNS, names=names, filters=filters))
+        for filters in ((), (), ("status",))
     )
     assert (first is second, first is other) == (True, False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -81,6 +81,7 @@ def make_world(place: Place) -> World:
         "after": None,
         "key": str(new_id()),
         "since": datetime.now(UTC).isoformat(),
+        "monthAgo": (datetime.now(UTC) - timedelta(days=30)).isoformat(),
         "policyKey": _policy_key(place, backup),
         "sourceGroupId": group,
         "targetGroupId": _group_of_the_other_tenant(place),

@@ -13,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from atlas_gql.db.tables.metadata import created_at, json, metadata, primary_key, required
+from atlas_gql.db.tables.metadata import created_at, json, metadata, newest, primary_key, required
 
 audit_entries = Table(
     "audit_entries",
@@ -41,4 +41,14 @@ audit_entries = Table(
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "action", text("created_at DESC"), text("id DESC")),
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+    newest("tenant_id", "actor_id", partly=True),
+    newest("tenant_id", "outcome", partly=True),
+    newest("tenant_id", "resource_id", partly=True),
+    newest("tenant_id", "request_id", partly=True),
+    # A workspace has entries of no tenant, and of purged ones: its list is not read tenant by tenant.
+    newest("workspace_id", "action"),
+    newest("workspace_id", "actor_id", partly=True),
+    newest("workspace_id", "outcome", partly=True),
+    newest("workspace_id", "resource_id", partly=True),
+    newest("workspace_id", "request_id", partly=True),
 )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     MetaData,
     Text,
     Uuid,
@@ -90,6 +91,18 @@ def json(name: str, default: str | None = None) -> Column[Any]:
     """A jsonb column; not null exactly when it has a default."""
     return Column(
         name, JSONB, nullable=default is None, server_default=text(f"'{default}'") if default else None
+    )
+
+
+def newest(owner: str, column: str, *, partly: bool = False) -> Index:
+    """An index for the newest of an owner's rows that have a value; `partly`: where it is not null."""
+    return Index(
+        None,
+        owner,
+        column,
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text(f"{column} IS NOT NULL") if partly else None,
     )
 
 

@@ -20,6 +20,7 @@ from atlas_gql.db.tables.metadata import (
     instant,
     json,
     metadata,
+    newest,
     one_of,
     parent,
     primary_key,
@@ -64,6 +65,10 @@ restore_runs = Table(
         "(state = 'planned') = (plan_digest IS NOT NULL AND expires_at IS NOT NULL)", name="digest"
     ),
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
+    Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+    newest("tenant_id", "state"),
+    newest("tenant_id", "purpose"),
+    newest("tenant_id", "created_by"),
     Index(None, "backup_set_id"),
     Index(None, "against_set_id"),
     Index(None, "source_tenant_id"),

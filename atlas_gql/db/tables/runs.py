@@ -28,6 +28,7 @@ from atlas_gql.db.tables.metadata import (
     instant,
     json,
     metadata,
+    newest,
     one_of,
     parent,
     primary_key,
@@ -42,6 +43,9 @@ NO_ENTRY_ENDED = (
     + ")"
 )
 """The condition of a run that ended because it did not get into its tenant, as its index has it."""
+
+ENDED = "coalesce(finished_at, '9999-12-31 00:00:00+00'::timestamptz)"
+"""When a run ended, as its index has it; one that has not ends after all others."""
 
 
 def _count(name: str) -> Column[int]:
@@ -134,6 +138,11 @@ operation_runs = Table(
     Index(None, "tenant_id", "status", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "type", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "outcome", text("created_at DESC"), text("id DESC")),
+    newest("tenant_id", "request_id", partly=True),
+    newest("tenant_id", "failure_reason", partly=True),
+    newest("tenant_id", "initiator_id", partly=True),
+    Index("ix_operation_runs_tenant_id_ended", "tenant_id", text(f"{ENDED} DESC"), text("id DESC")),
+    Index("ix_operation_runs_workspace_id_ended", "workspace_id", text(f"{ENDED} DESC"), text("id DESC")),
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC"), postgresql_include=["tenant_id"]),
     Index(None, "workspace_id", "ended_in", postgresql_where=text("ended_in IS NOT NULL")),
     Index(None, "tenant_id", "subject_id", text("created_at DESC"), text("id DESC")),

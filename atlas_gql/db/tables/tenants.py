@@ -112,4 +112,7 @@ policies = Table(
     UniqueConstraint("tenant_id", "policy_type", "external_id"),
     Index(None, "tenant_id", "name", "id"),
     Index(None, "tenant_id", "policy_type", "name", "id"),
+    Index(None, "tenant_id", "platform", "name", "id"),
+    Index(None, "tenant_id", "external_id", "name", "id"),
+    Index(None, "workspace_id", "name", "id"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,7 +22,8 @@ from atlas_gql.schema.live.types import RunEvent, RunsChanged
 from atlas_gql.schema.maps import OPERATION_RUN
 from atlas_gql.schema.permissions import CanWatchRun, CanWatchWorkspace, visible
 from atlas_gql.schema.rows import load_row
-from atlas_gql.schema.types.runs import OperationRunFilter, RunFilter
+from atlas_gql.schema.types.run_filters import meets
+from atlas_gql.schema.types.runs import RunFilter
 
 _WORKSPACE = CanWatchWorkspace(Capability.RUNS_VIEW)
 _RUN = CanWatchRun(Capability.RUNS_VIEW)
@@ -67,10 +68,9 @@ class Subscription:
         after: AfterEvent = None,
     ) -> AsyncGenerator[RunsChanged | None, None]:
         uuid = ids.decode(workspace_id, kind="Workspace", argument="workspaceId")
-        if filter is not None:
-            filter.where()  # refuses what no run could meet
+        where = filter.where() if filter else {}
         since = moment_of(after) if after is not None else None
-        events = _runs_changed(_hub(info), info.context.actor, uuid, filter, since)
+        events = _runs_changed(_hub(info), info.context.actor, uuid, where, since)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -106,7 +106,7 @@ async def _run_events(
 
 
 async def _runs_changed(
-    hub: Hub, actor: Actor, workspace_id: UUID, filter: OperationRunFilter | None, after: Moment | None
+    hub: Hub, actor: Actor, workspace_id: UUID, where: Mapping[str, Any], after: Moment | None
 ) -> AsyncGenerator[RunsChanged, None]:
     with hub.watching(actor, workspace_id) as watcher:
         begun = after is not None
@@ -115,11 +115,7 @@ async def _runs_changed(
                 now = watcher.actor
                 if not _WORKSPACE.held_in(now, workspace_id):
                     raise NotFound
-                rows = [
-                    row
-                    for row in found.rows
-                    if visible(now, row, OPERATION_RUN) and (filter is None or filter.matches(row))
-                ]
+                rows = [row for row in found.rows if visible(now, row, OPERATION_RUN) and meets(row, where)]
                 if rows or not begun:
                     begun = True
                     yield RunsChanged(

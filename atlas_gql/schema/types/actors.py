@@ -9,3 +9,4 @@ import strawberry
 class Actor:
     kind: str = strawberry.field(description="What they are: `user`, or `system` for Atlas itself.")
     name: str = strawberry.field(description="Their name then.")
+    uuid: str | None = strawberry.field(description="The user's key; null for Atlas itself.")

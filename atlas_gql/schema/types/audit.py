@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
-from atlas_gql.errors import BadUserInput
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.filters import given
+from atlas_gql.schema.filters import given, uuids
+from atlas_gql.schema.pages import WITHIN
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.nodes import Node
 
@@ -38,12 +37,13 @@ class AuditEntry(Node):
     created_at: datetime = strawberry.field(description="When it was recorded.")
     actor_kind: strawberry.Private[str]
     actor_name: strawberry.Private[str]
+    actor_uuid: strawberry.Private[str | None]
     resource_kind: strawberry.Private[str | None]
     resource_id: strawberry.Private[str | None]
 
     @resolved("Who did it.")
     def actor(self) -> Actor:
-        return Actor(kind=self.actor_kind, name=self.actor_name)
+        return Actor(kind=self.actor_kind, name=self.actor_name, uuid=self.actor_uuid)
 
     @resolved("What it was done to.")
     def resource(self) -> AuditResource | None:
@@ -58,13 +58,34 @@ class AuditEntryFilter:
         description="About one of the tenants with these `uuid`s; also about a tenant that was purged.",
         default=None,
     )
+    actor_uuid: list[str] | None = strawberry.field(
+        description="Done by one of these users: the `uuid` of their `actor`.", default=None
+    )
+    resource_uuid: list[str] | None = strawberry.field(
+        description="Done to one of these things: the `id` of their `resource`.", default=None
+    )
+    outcome: list[str] | None = strawberry.field(description="Ended in one of these ways.", default=None)
+    run_uuid: list[str] | None = strawberry.field(
+        description="Done by one of the runs with these `uuid`s; also by a run that is no longer kept.",
+        default=None,
+    )
+    request_id: list[str] | None = strawberry.field(
+        description="Led to by one of these requests.", default=None
+    )
+    created_after: datetime | None = strawberry.field(description="Recorded after this.", default=None)
+    created_before: datetime | None = strawberry.field(description="Recorded before this.", default=None)
 
     def where(self) -> dict[str, Any]:
-        return given(actions=self.actions, tenants=self.tenant_uuids and list(map(_uuid, self.tenant_uuids)))
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise BadUserInput("`tenantUuid` must hold uuids.", "tenantUuid") from None
+        """Raises BadUserInput naming the field that no entry could meet."""
+        conditions = given(
+            actions=self.actions,
+            tenant_uuid=uuids(self.tenant_uuids, "tenantUuid"),
+            actor_uuid=uuids(self.actor_uuid, "actorUuid"),
+            resource_uuid=self.resource_uuid,
+            outcome=self.outcome,
+            run_uuid=uuids(self.run_uuid, "runUuid"),
+            request_id=self.request_id,
+            created_after=self.created_after,
+            created_before=self.created_before,
+        )
+        return {WITHIN if name == "tenant_uuid" else name: value for name, value in conditions.items()}

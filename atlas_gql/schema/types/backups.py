@@ -17,9 +17,9 @@ from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import AssignmentsState, BackupOrigin, BackupState
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.filters import containing, given
-from atlas_gql.schema.maps import OPERATION_RUN, TENANT
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.filters import containing, given, within
+from atlas_gql.schema.maps import BACKUP_SET
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.runs import OperationRun
 
@@ -78,14 +78,13 @@ class BackupItemFilter:
     name_contains: str | None = strawberry.field(
         description="The policy's name contains this, in any case.", default=None
     )
-
     suspicious: bool | None = strawberry.field(
         description="Whether there are assignments whose settings came back empty.", default=None
     )
 
     def where(self) -> dict[str, Any]:
         return given(
-            policy_types=self.policy_types,
+            policy_type=self.policy_types,
             state=self.state,
             name_contains=containing(self.name_contains),
             suspicious=self.suspicious,
@@ -138,7 +137,7 @@ class BackupSet(Node):
     async def tenant(
         self, info: Info
     ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        row: Tenant | None = await linked(info, self, "tenant", BACKUP_SET)
         return row
 
     @resolved(
@@ -146,9 +145,7 @@ class BackupSet(Node):
         HasCapability(Capability.RUNS_VIEW),
     )
     async def run(self, info: Info) -> OperationRun | None:
-        if self.run_id is None:
-            return None
-        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.run_id)
+        row: OperationRun | None = await linked(info, self, "run", BACKUP_SET)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
     @resolved("Its policies, in the order they were captured.", HasCapability(Capability.BACKUPS_VIEW))
@@ -163,3 +160,37 @@ class BackupSet(Node):
     ) -> Connection[BackupItem] | None:
         where = filter.where() if filter else None
         return await lists.BACKUP_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
+
+
+@strawberry.input(description="Which backup sets to list; all conditions must hold.")
+class BackupSetFilter:
+    origin: list[BackupOrigin] | None = strawberry.field(
+        description="Made for one of these reasons.", default=None
+    )
+    state: list[BackupState] | None = strawberry.field(description="In one of these states.", default=None)
+    tenant_id: list[strawberry.ID] | None = strawberry.field(
+        description="Of one of these tenants.", default=None
+    )
+    created_after: datetime | None = strawberry.field(
+        description="Begun, or imported, after this.", default=None
+    )
+    created_before: datetime | None = strawberry.field(
+        description="Begun, or imported, before this.", default=None
+    )
+
+    def where(self) -> dict[str, Any]:
+        """Raises BadUserInput naming the field that no set could meet."""
+        return within(
+            self.tenant_id,
+            given(
+                origin=self.origin,
+                state=self.state,
+                created_after=self.created_after,
+                created_before=self.created_before,
+            ),
+        )
+
+
+SetFilter = Annotated[
+    BackupSetFilter | None, strawberry.argument(description="Which backup sets; all when absent.")
+]

@@ -102,7 +102,7 @@ class RestoreMapping:
 class PolicyCounts:
     write: int = strawberry.field(description="Written.")
     none: int = strawberry.field(description="Already as wanted.")
-    blocked: int = strawberry.field(description="Blocked.")
+    blocked: int = strawberry.field(description="Nothing is written; each says why.")
     not_in_backup: int = strawberry.field(
         description="In the tenant, of the kinds that were planned as a whole, and not in the backup."
     )
@@ -111,8 +111,8 @@ class PolicyCounts:
 @strawberry.type(description="How many assignments a restore would treat how.")
 class AssignmentCounts:
     kept: int = strawberry.field(description="Staying as they are.")
-    added: int = strawberry.field(description="Added.")
-    removed: int = strawberry.field(description="Removed.")
+    added: int = strawberry.field(description="Are added to what the policy has.")
+    removed: int = strawberry.field(description="Are taken from what the policy has.")
     changed: int = strawberry.field(description="Staying with other values.")
     blocked: int = strawberry.field(description="Not restorable, blocking their policy.")
     left_out: int = strawberry.field(description="Not restorable and left out.")

@@ -13,9 +13,9 @@ from atlas_gql.providers.providers import CloudName
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.filters import given
-from atlas_gql.schema.maps import CREDENTIAL, PROVIDER, TENANT
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.filters import given, within
+from atlas_gql.schema.maps import PROVIDER
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked, looked_up
 from atlas_gql.schema.types.credentials import Credential
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.tenants import Tenant
@@ -33,14 +33,14 @@ class Provider(Node):
     credential_id: strawberry.Private[UUID]
     write_credential_id: strawberry.Private[UUID | None]
 
-    @resolved("The tenant.", ReachesTenant("tenant_id"))
+    @resolved("The tenant that is reached so.", ReachesTenant("tenant_id"))
     async def tenant(self, info: Info) -> Tenant | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        row: Tenant | None = await linked(info, self, "tenant", PROVIDER)
         return row
 
     @resolved("What the application proves its identity with.", HasCapability(Capability.PROVIDERS_VIEW))
     async def credential(self, info: Info) -> Credential | None:
-        row: Credential | None = await looked_up(info, CREDENTIAL, self.credential_id)
+        row: Credential | None = await linked(info, self, "credential", PROVIDER)
         return row
 
     @resolved(
@@ -48,9 +48,7 @@ class Provider(Node):
         HasCapability(Capability.PROVIDERS_VIEW),
     )
     async def write_credential(self, info: Info) -> Credential | None:
-        if self.write_credential_id is None:
-            return None
-        row: Credential | None = await looked_up(info, CREDENTIAL, self.write_credential_id)
+        row: Credential | None = await linked(info, self, "writeCredential", PROVIDER)
         return row
 
 
@@ -66,12 +64,17 @@ class ProviderFilter:
         description="Those that use this credential, to read or to write.", default=None
     )
 
+    tenant_id: list[strawberry.ID] | None = strawberry.field(
+        description="Of one of these tenants.", default=None
+    )
+
     def where(self) -> dict[str, Any]:
-        """Raises BadUserInput for what is no credential's id."""
+        """Raises BadUserInput naming the field that holds no such thing's id."""
         credential = self.credential_id and ids.decode(
             self.credential_id, kind="Credential", argument="credentialId"
         )
-        return given(clouds=self.clouds, writes_enabled=self.writes_enabled, credential_id=credential)
+        conditions = given(cloud=self.clouds, writes_enabled=self.writes_enabled, credential_id=credential)
+        return within(self.tenant_id, conditions)
 
 
 @strawberry.type(description="A tenant was connected, or how it is reached was changed.")

@@ -9,7 +9,7 @@ from atlas_gql.reasons import REASONS, ReasonCode
 
 @strawberry.type(description="What there is to know of a reason code.")
 class ReasonCodeDescription:
-    code: ReasonCode = strawberry.field(description="The code.")
+    code: ReasonCode = strawberry.field(description="The code that failures carry.")
     description: str = strawberry.field(description="What it means.")
     cause: str = strawberry.field(description="What is likely behind it.")
     advice: str = strawberry.field(description="What to do.")

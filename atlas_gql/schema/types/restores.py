@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.reasons import ReasonCode
 from atlas_gql.schema import lists
@@ -14,9 +16,9 @@ from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import RestoreAction, RestoreMode, RestorePurpose, RestoreState
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.filters import given
-from atlas_gql.schema.maps import BACKUP_SET, TENANT
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.filters import given, keys, within
+from atlas_gql.schema.maps import RESTORE_RUN
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked
 from atlas_gql.schema.types import plans
 from atlas_gql.schema.types.backups import BackupSet
 from atlas_gql.schema.types.nodes import Node
@@ -74,9 +76,9 @@ class RestoreItemFilter:
     def where(self) -> dict[str, Any]:
         return given(
             action=self.action,
-            policy_types=self.policy_types,
+            policy_type=self.policy_types,
             has_warnings=self.has_warnings,
-            reason_codes=self.reason_codes,
+            reason_code=self.reason_codes,
         )
 
 
@@ -101,7 +103,7 @@ class RestoreRun(Node):
     async def tenant(
         self, info: Info
     ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        row: Tenant | None = await linked(info, self, "tenant", RESTORE_RUN)
         return row
 
     @resolved(
@@ -112,7 +114,7 @@ class RestoreRun(Node):
     async def source_tenant(
         self, info: Info
     ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.source_tenant_id)
+        row: Tenant | None = await linked(info, self, "sourceTenant", RESTORE_RUN)
         return row
 
     @resolved(
@@ -122,9 +124,7 @@ class RestoreRun(Node):
         silently=True,
     )
     async def backup_set(self, info: Info) -> BackupSet | None:
-        if self.backup_set_id is None:
-            return None
-        row: BackupSet | None = await looked_up(info, BACKUP_SET, self.backup_set_id)
+        row: BackupSet | None = await linked(info, self, "backupSet", RESTORE_RUN)
         return row
 
     @resolved(
@@ -132,9 +132,7 @@ class RestoreRun(Node):
         HasCapability(Capability.BACKUPS_VIEW),
     )
     async def against_set(self, info: Info) -> BackupSet | None:
-        if self.against_set_id is None:
-            return None
-        row: BackupSet | None = await looked_up(info, BACKUP_SET, self.against_set_id)
+        row: BackupSet | None = await linked(info, self, "againstSet", RESTORE_RUN)
         return row
 
     @resolved("The plan in numbers; null while it is being computed.")
@@ -168,3 +166,51 @@ class RestoreRun(Node):
         return await lists.SUBJECT_RUNS.page(
             info, self.tenant_id, self.uuid, first=first, after=after, connection=RunConnection
         )
+
+
+@strawberry.input(description="Which restores to list; all conditions must hold.")
+class RestoreRunFilter:
+    purpose: list[RestorePurpose] | None = strawberry.field(
+        description="For one of these purposes.", default=None
+    )
+    state: list[RestoreState] | None = strawberry.field(
+        description="Their plan stands in one of these ways.", default=None
+    )
+    mode: list[RestoreMode] | None = strawberry.field(
+        description="They make one of these of present assignments.", default=None
+    )
+    tenant_id: list[strawberry.ID] | None = strawberry.field(
+        description="Into one of these tenants.", default=None
+    )
+    source_tenant_id: list[strawberry.ID] | None = strawberry.field(
+        description="Of a backup of one of these tenants; of those that are within your reach.", default=None
+    )
+    created_by: list[str] | None = strawberry.field(
+        description="Asked for by somebody of one of these names.", default=None
+    )
+    created_after: datetime | None = strawberry.field(description="Asked for after this.", default=None)
+    created_before: datetime | None = strawberry.field(description="Asked for before this.", default=None)
+
+    def where(self, actor: Actor, workspace_id: UUID) -> dict[str, Any]:
+        """Raises BadUserInput naming the field that no restore could meet."""
+        sources = keys(self.source_tenant_id, "sourceTenantId", "Tenant")
+        if sources is not None:
+            # Who may not see a source must not learn of it by asking for it.
+            sources = [source for source in sources if actor.in_tenant(workspace_id, source) is not None]
+        return within(
+            self.tenant_id,
+            given(
+                purpose=self.purpose,
+                state=self.state,
+                mode=self.mode,
+                source_tenant_id=sources,
+                created_by=self.created_by,
+                created_after=self.created_after,
+                created_before=self.created_before,
+            ),
+        )
+
+
+RestoreFilter = Annotated[
+    RestoreRunFilter | None, strawberry.argument(description="Which restores; all when absent.")
+]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.access.capabilities import Capability
+from atlas_gql.errors import BadUserInput
 from atlas_gql.reasons import ReasonCode
 from atlas_gql.schema import lists
 from atlas_gql.schema.connections import After, Connection, First, check_first
@@ -15,13 +18,17 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import OperationRunOrderField, OrderDirection, RunItemState, RunOutcome, RunStatus
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
-from atlas_gql.schema.live.moments import cursor_of, present
-from atlas_gql.schema.lookahead import selected
-from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS, TENANT
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.listings import Listing
+from atlas_gql.schema.live.moments import MOMENT, cursor_of
+from atlas_gql.schema.lookahead import attributes, selected
+from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS
+from atlas_gql.schema.pages import Extra
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked, looked_up
+from atlas_gql.schema.rows import ALWAYS, Identity
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.run_filters import OperationRunFilter
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
@@ -76,9 +83,15 @@ class RunItem(Node):
 @strawberry.input(description="Which items of a run to list; all conditions must hold.")
 class RunItemFilter:
     state: list[RunItemState] | None = strawberry.field(description="In one of these states.", default=None)
+    reason_code: list[ReasonCode] | None = strawberry.field(
+        description="Failed or left out for one of these reasons.", default=None
+    )
+    result: list[str] | None = strawberry.field(
+        description="One of these was done, in the operation's words.", default=None
+    )
 
     def where(self) -> dict[str, Any]:
-        return given(state=self.state)
+        return given(state=self.state, reason_code=self.reason_code, result=self.result)
 
 
 @strawberry.type(description="One execution of an operation.")
@@ -103,8 +116,10 @@ class OperationRun(Node):
     failure_message: strawberry.Private[str | None]
     initiator_kind: strawberry.Private[str]
     initiator_name: strawberry.Private[str]
+    initiator_uuid: strawberry.Private[str | None]
     subject_kind: strawberry.Private[str | None]
     subject_id: strawberry.Private[Any]
+    subject_there: strawberry.Private[bool]
     retry_of_id: strawberry.Private[Any]
     verified: strawberry.Private[Any]
     moment: strawberry.Private[str]
@@ -119,7 +134,7 @@ class OperationRun(Node):
 
     @resolved("Who started it.")
     def initiator(self) -> Actor:
-        return Actor(kind=self.initiator_kind, name=self.initiator_name)
+        return Actor(kind=self.initiator_kind, name=self.initiator_name, uuid=self.initiator_uuid)
 
     @resolved(
         "Why it failed, then why its first items failed, in their order.", HasCapability(Capability.RUNS_VIEW)
@@ -154,10 +169,15 @@ class OperationRun(Node):
         *(HasCapability(KINDS[kind].capability or "", when=("subject_kind", kind)) for kind in SUBJECTS),
     )
     async def subject(self, info: Info) -> Node | None:
-        if self.subject_kind not in SUBJECTS or self.subject_id is None:
-            return None
-        row: Any = await looked_up(info, KINDS[self.subject_kind], self.subject_id)
         # It may be gone; and what is another tenant's is never shown through this run.
+        if self.subject_kind is None or not self.subject_there:
+            return None
+        rows = KINDS[self.subject_kind]
+        if set(attributes(info, rows, [()])) == set(ALWAYS):
+            return Identity(  # type: ignore[return-value] # as good as a row for who asks no more
+                rows.kind, str(self.subject_id), self.tenant_id, self.workspace_id
+            )
+        row: Any = await looked_up(info, rows, self.subject_id)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
     @resolved(
@@ -171,14 +191,12 @@ class OperationRun(Node):
     async def tenant(
         self, info: Info
     ) -> Annotated[Tenant, strawberry.lazy("atlas_gql.schema.types.tenants")] | None:
-        row: Tenant | None = await looked_up(info, TENANT, self.tenant_id)
+        row: Tenant | None = await linked(info, self, "tenant", OPERATION_RUN)
         return row
 
     @resolved("The run that it repeats for what failed there.", HasCapability(Capability.RUNS_VIEW))
     async def retry_of(self, info: Info) -> OperationRun | None:
-        if self.retry_of_id is None:
-            return None
-        row: OperationRun | None = await looked_up(info, OPERATION_RUN, self.retry_of_id)
+        row: OperationRun | None = await linked(info, self, "retryOf", OPERATION_RUN)
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
     @resolved(
@@ -211,16 +229,15 @@ class OperationRun(Node):
 
 @strawberry.type(name="OperationRunConnection", description="A page of a list of runs.")
 class RunConnection(Connection[OperationRun]):
-    moment: strawberry.Private[str | None] = None
+    # By the statement that reads the page: what it does not see is told later, and nothing is left out.
+    EXTRAS: ClassVar[Mapping[str, Extra]] = {
+        **Connection.EXTRAS,
+        "now": Extra(fields=frozenset({"eventCursor"}), column=MOMENT),
+    }
 
     @resolved("Where the stream of changes goes on from this page: give it as `after` to `runsChanged`.")
     def event_cursor(self) -> str | None:
-        return self.moment and cursor_of(self.moment)
-
-    @classmethod
-    async def before(cls, info: Info) -> dict[str, Any]:
-        # Before the page is read: what is committed in between is told again, and not left out.
-        return {"moment": await present(info.context.database)} if "eventCursor" in selected(info, ()) else {}
+        return cursor_of(self.extras["now"])
 
 
 @strawberry.type(description="Something that names a run.")
@@ -237,38 +254,6 @@ class WithRun:
         return row if row is not None and row.tenant_id == self.tenant_id else None
 
 
-@strawberry.input(description="Which runs to list; all conditions must hold.")
-class OperationRunFilter:
-    types: list[str] | None = strawberry.field(
-        name="type", description="Of one of these operation types.", default=None
-    )
-    status: list[RunStatus] | None = strawberry.field(description="In one of these states.", default=None)
-    outcome: list[RunOutcome] | None = strawberry.field(
-        description="With one of these outcomes.", default=None
-    )
-    created_after: datetime | None = strawberry.field(description="Accepted after this.", default=None)
-    created_before: datetime | None = strawberry.field(description="Accepted before this.", default=None)
-
-    def where(self) -> dict[str, Any]:
-        return given(
-            types=self.types,
-            status=self.status,
-            outcome=self.outcome,
-            created_after=self.created_after,
-            created_before=self.created_before,
-        )
-
-    def matches(self, row: Any) -> bool:
-        """Whether a row that was read meets the conditions; the same as `where`."""
-        return (
-            (self.types is None or row.type in self.types)
-            and (self.status is None or row.status in self.status)
-            and (self.outcome is None or row.outcome in self.outcome)
-            and (self.created_after is None or row.created_at > self.created_after)
-            and (self.created_before is None or row.created_at < self.created_before)
-        )
-
-
 @strawberry.input(description="How to order runs.")
 class OperationRunOrder:
     field: OperationRunOrderField = strawberry.field(description="By what.")
@@ -280,13 +265,38 @@ RunFilter = Annotated[
 ]
 RunOrder = Annotated[
     OperationRunOrder | None,
-    strawberry.argument(name="orderBy", description="In which order; the newest first when absent."),
+    strawberry.argument(
+        name="orderBy",
+        description="In which order; the newest first when absent, and the last to end where the filter asks"
+        " for when they ended.",
+    ),
 ]
 
 
-def arguments(filter: OperationRunFilter | None, order: OperationRunOrder | None) -> dict[str, Any]:
-    """A listing's arguments from the fields' arguments."""
-    return {
-        "where": filter.where() if filter else {},
-        "descending": order is None or order.direction == OrderDirection.DESC,
-    }
+async def page_of_runs(
+    info: Info,
+    listings: tuple[Listing, Listing],
+    *parent: Any,
+    first: int,
+    after: str | None,
+    where: Mapping[str, Any],
+    order: OperationRunOrder | None,
+) -> RunConnection:
+    """A page of one of two lists: of runs by when they were accepted, and of the same by when they ended.
+
+    Raises BadUserInput for an order that cannot go with the conditions.
+    """
+    ended = [field for field in ("finished_after", "finished_before") if field in where]
+    if order is not None and ended and order.field != OperationRunOrderField.FINISHED_AT:
+        field = to_camel_case(ended[0])
+        raise BadUserInput(f"`{field}` goes with the order by FINISHED_AT only.", field)
+    by_end = bool(ended) or (order is not None and order.field == OperationRunOrderField.FINISHED_AT)
+    return await listings[by_end].page(
+        info,
+        *parent,
+        first=first,
+        after=after,
+        where=where,
+        descending=order is None or order.direction == OrderDirection.DESC,
+        connection=RunConnection,
+    )

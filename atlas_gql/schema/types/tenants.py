@@ -16,14 +16,16 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import ProviderStatus
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
-from atlas_gql.schema.maps import PROVIDER, TENANT, WORKSPACE
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, looked_up
+from atlas_gql.schema.maps import TENANT
+from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked, looked_up
+from atlas_gql.schema.stats import RunStatsBucket
 from atlas_gql.schema.types.audit import AuditEntry, AuditEntryFilter
-from atlas_gql.schema.types.backups import BackupSet
+from atlas_gql.schema.types.backups import BackupSet, SetFilter
 from atlas_gql.schema.types.nodes import Node
-from atlas_gql.schema.types.policies import Policy, PolicyFilter
-from atlas_gql.schema.types.restores import RestoreRun
-from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
+from atlas_gql.schema.types.policies import PoliciesFilter, Policy
+from atlas_gql.schema.types.restores import RestoreFilter, RestoreRun
+from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, page_of_runs
+from atlas_gql.schema.types.stats import BucketArgument, RunStats, Since, Until, run_stats
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
@@ -108,16 +110,14 @@ class Tenant(Node):
     async def workspace(
         self, info: Info
     ) -> Annotated[Workspace, strawberry.lazy("atlas_gql.schema.types.workspaces")] | None:
-        row: Workspace | None = await looked_up(info, WORKSPACE, self.workspace_id)
+        row: Workspace | None = await linked(info, self, "workspace", TENANT)
         return row
 
     @resolved("How Atlas reaches it; null before it is connected.", HasCapability(Capability.PROVIDERS_VIEW))
     async def provider(
         self, info: Info
     ) -> Annotated[Provider, strawberry.lazy("atlas_gql.schema.types.providers")] | None:
-        if self.provider_id is None:
-            return None
-        row: Provider | None = await looked_up(info, PROVIDER, self.provider_id)
+        row: Provider | None = await linked(info, self, "provider", TENANT)
         return row
 
     @resolved("Its runs, the newest first.", HasCapability(Capability.RUNS_VIEW))
@@ -129,8 +129,24 @@ class Tenant(Node):
         filter: RunFilter = None,
         order_by: RunOrder = None,
     ) -> RunConnection | None:
-        return await lists.TENANT_RUNS.page(
-            info, self.uuid, first=first, after=after, **arguments(filter, order_by), connection=RunConnection
+        where = filter.where() if filter else {}
+        listings = (lists.TENANT_RUNS, lists.TENANT_RUNS_ENDED)
+        return await page_of_runs(
+            info, listings, self.uuid, first=first, after=after, where=where, order=order_by
+        )
+
+    @resolved("Its runs in numbers.", HasCapability(Capability.RUNS_VIEW))
+    async def run_stats(
+        self,
+        info: Info,
+        since: Since,
+        until: Until = None,
+        bucket: BucketArgument = RunStatsBucket.DAY,
+        filter: RunFilter = None,
+    ) -> RunStats | None:
+        where = filter.where() if filter else {}
+        return await run_stats(
+            info, lists.TENANT_RUNS, self, since=since, until=until, bucket=bucket, where=where
         )
 
     @resolved("Its audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))
@@ -142,28 +158,24 @@ class Tenant(Node):
 
     @resolved("Its policies as last observed, by name.", HasCapability(Capability.POLICIES_VIEW))
     async def policies(
-        self,
-        info: Info,
-        first: First = 25,
-        after: After = None,
-        filter: Annotated[
-            PolicyFilter | None, strawberry.argument(description="Which policies; all when absent.")
-        ] = None,
+        self, info: Info, first: First = 25, after: After = None, filter: PoliciesFilter = None
     ) -> Connection[Policy] | None:
         where = filter.where() if filter else None
-        return await lists.POLICIES.page(info, self.uuid, first=first, after=after, where=where)
+        return await lists.TENANT_POLICIES.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("Its backup sets, the newest first.", HasCapability(Capability.BACKUPS_VIEW))
     async def backup_sets(
-        self, info: Info, first: First = 25, after: After = None
+        self, info: Info, first: First = 25, after: After = None, filter: SetFilter = None
     ) -> Connection[BackupSet] | None:
-        return await lists.BACKUP_SETS.page(info, self.uuid, first=first, after=after)
+        where = filter.where() if filter else None
+        return await lists.TENANT_BACKUP_SETS.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved("The restores into it, the newest first.", HasCapability(Capability.BACKUPS_VIEW))
     async def restore_runs(
-        self, info: Info, first: First = 25, after: After = None
+        self, info: Info, first: First = 25, after: After = None, filter: RestoreFilter = None
     ) -> Connection[RestoreRun] | None:
-        return await lists.RESTORE_RUNS.page(info, self.uuid, first=first, after=after)
+        where = filter.where(info.context.actor, self.workspace_id) if filter else None
+        return await lists.TENANT_RESTORE_RUNS.page(info, self.uuid, first=first, after=after, where=where)
 
 
 @strawberry.input(description="Which tenants to list; all conditions must hold.")

@@ -44,8 +44,8 @@ class SelectedTarget(StrEnum):
 
 
 SelectedTarget.GROUP.__doc__ = "A group, included or excluded."
-SelectedTarget.ALL_USERS.__doc__ = "All users."
-SelectedTarget.ALL_DEVICES.__doc__ = "All devices."
+SelectedTarget.ALL_USERS.__doc__ = "Every user of the tenant."
+SelectedTarget.ALL_DEVICES.__doc__ = "Every device of the tenant."
 
 _WHO = {
     SelectedTarget.GROUP: "group",

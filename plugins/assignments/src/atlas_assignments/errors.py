@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from atlas_gql.plugins import DomainError
+from typing import Annotated
+
+from atlas_gql.plugins import Doc, DomainError
 
 
 class PlanNotReady(DomainError):
@@ -39,7 +41,7 @@ class WarningsNotAcknowledged(DomainError):
     """The plan has warnings that were not acknowledged."""
 
     code = "WARNINGS_NOT_ACKNOWLEDGED"
-    warning_ids: list[str]
+    warning_ids: Annotated[list[str], Doc("The warnings that are still to be acknowledged, by id.")]
 
     def __init__(self, warning_ids: list[str]) -> None:
         self.warning_ids = warning_ids
