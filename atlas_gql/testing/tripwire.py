@@ -118,7 +118,7 @@ def _rows(given: Any) -> Iterator[Any]:
     several = given if isinstance(given, list) else getattr(given, "nodes", [given])
     for one in several:
         # Mutations' payloads and the like say where they belong too.
-        workspace_id, tenant_id = getattr(one, "workspace_id", None), getattr(one, "tenant_id", None)
+        workspace_id, tenant_id = getattr(one, "workspace_id", None), getattr(one, "tenant_id", ...)
         if isinstance(workspace_id, UUID) and isinstance(tenant_id, UUID | None):
             yield one
 

@@ -32,6 +32,7 @@ SCHEMA = build_schema(load_operations(discover()).values())
 CLIENT = {
     "tenant_runs": "tenantId",
     "workspace_runs": "workspaceId",
+    "runs_since": "workspaceId",
     "backup_set": "backupSetId",
     "backup_items": "backupSetId",
     "restore_run": "restoreRunId",

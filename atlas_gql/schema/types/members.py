@@ -31,7 +31,7 @@ class TenantGrant(Node):
     def granted_at(self) -> datetime:
         return self.created_at
 
-    @resolved("The tenant.", ReachesTenant("granted_id"))
+    @resolved("Where the role is held.", ReachesTenant("granted_id"))
     async def tenant(self, info: Info) -> Tenant | None:
         row: Tenant | None = await looked_up(info, TENANT, self.granted_id)
         return row
