@@ -71,6 +71,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Requests a minute that one token may send to one web process; 0 for any number.",
     )
+    token_days: int = Field(
+        default=366,
+        ge=1,
+        le=3660,
+        description="How many days a new API token may live.",
+    )
     trusted_documents: Path | None = Field(
         default=None,
         description="Documents that are known by their SHA-256: a folder of `*.graphql` files, or a JSON file"

@@ -13,7 +13,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, LargeBinary, Uuid, any_, bindparam, func, select, update
 
 from atlas_gql import audit
-from atlas_gql.access.actors import Actor
+from atlas_gql.access.actors import Actor, Proof
+from atlas_gql.access.bounds import UNBOUND, Bounds, bounds
+from atlas_gql.access.capabilities import Capability
 from atlas_gql.audit import COMMAND, By
 from atlas_gql.db.database import ENGINE, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
@@ -25,11 +27,19 @@ from atlas_gql.values import checked_name
 
 PREFIX = "atlas_"
 
-_ADD = adding(api_tokens, "id", "user_id", "name", "hash", "plane", "expires_at")
+_ADD = adding(
+    api_tokens,
+    *("id", "user_id", "name", "hash", "plane", "expires_at"),
+    *("workspace_id", "capabilities", "tenant_ids", "made_with"),
+)
+# A limited token may be in the wrong hands: what was made with it ends with it.
+_FAMILY = select(api_tokens.c.id).where(api_tokens.c.id == bindparam("of_token")).cte(recursive=True)
+_FAMILY = _FAMILY.union(select(api_tokens.c.id).join(_FAMILY, api_tokens.c.made_with == _FAMILY.c.id))
 _REVOKE = (
     update(api_tokens)
-    .where(api_tokens.c.id == bindparam("of_token"), api_tokens.c.revoked_at.is_(None))
+    .where(api_tokens.c.id.in_(select(_FAMILY.c.id)), api_tokens.c.revoked_at.is_(None))
     .values(revoked_at=func.now())
+    .returning(api_tokens)
 )
 _OF_USER = (
     select(*(column for column in api_tokens.c if column.name != "hash"))
@@ -63,10 +73,14 @@ async def create(
     expires_at: datetime,
     by: By = COMMAND,
     token_id: UUID | None = None,
+    within: Bounds = UNBOUND,
+    made_with: UUID | None = None,
 ) -> str:
     """Make a token and give it, for the only time; `token_id` will be its id, where that is wanted.
 
-    Raises ValidationError for a malformed name, an unknown plane, and an unknown or disabled user.
+    `within` are bounds that fit the user's workspaces; `made_with` is the limited token that it depends on.
+    Raises ValidationError for a malformed name, an unknown plane, an unknown or disabled user, and for
+    bounds that a token cannot have.
     """
     token, token_id, name = generate(), token_id or new_id(), checked_name(name)
     if plane not in list(Plane):
@@ -74,6 +88,7 @@ async def create(
     user = await existing(tx, users, user_id, field="user")
     if user.disabled_at is not None:
         raise ValidationError("The user is disabled.", field="user")
+    _check_bounds(within, plane)
     await tx.execute(
         _ADD,
         id=token_id,
@@ -82,21 +97,48 @@ async def create(
         hash=hash_of(token),
         plane=plane,
         expires_at=expires_at,
+        workspace_id=within.workspace_id,
+        made_with=made_with,
+        **_kept(within),
     )
-    await _record(tx, by, "token.created", token_id, user_id, name=name, plane=plane)
+    said = {name: value for name, value in _kept(within).items() if value is not None}
+    await _record(
+        tx, by, "token.created", token_id, user_id, within.workspace_id, name=name, plane=plane, **said
+    )
     return token
 
 
-async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
-    """Make a token open nothing any more; False when it was revoked before.
+def _kept(within: Bounds) -> dict[str, list[str] | None]:
+    capabilities, tenants_ = within.capabilities, within.tenants
+    return {
+        "capabilities": None if capabilities is None else sorted(capabilities),
+        "tenant_ids": None if tenants_ is None else sorted(map(str, tenants_)),
+    }
 
-    Raises ValidationError for an unknown one.
+
+def _check_bounds(within: Bounds, plane: str) -> None:
+    if plane == Plane.PLATFORM and within != UNBOUND:
+        raise ValidationError("A token of the platform has no bounds.", field="plane")
+    if within.tenants is not None and within.workspace_id is None:
+        raise ValidationError("Tenants are of a workspace: name it.", field="workspace")
+    for field, named in (("capabilities", within.capabilities), ("tenants", within.tenants)):
+        if named is not None and not named:
+            raise ValidationError("A token for nothing is of no use: name some.", field=field)
+    if unknown := (within.capabilities or frozenset()) - frozenset(Capability):
+        raise ValidationError(f"There is no capability {min(unknown)}.", field="capabilities")
+
+
+async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
+    """Make a token, and those made with it while it was limited, open nothing any more.
+
+    False when all of them were revoked before. Raises ValidationError for an unknown one.
     """
-    token = await existing(tx, api_tokens, token_id, field="token")
-    if not await tx.execute(_REVOKE, of_token=token_id):
-        return False
-    await _record(tx, by, "token.revoked", token_id, token.user_id, name=token.name, plane=token.plane)
-    return True
+    await existing(tx, api_tokens, token_id, field="token")
+    revoked = await tx.fetch(_REVOKE, of_token=token_id)
+    for token in sorted(revoked, key=lambda token: token.id):
+        about = {"name": token.name, "plane": token.plane}
+        await _record(tx, by, "token.revoked", token.id, token.user_id, token.workspace_id, **about)
+    return bool(revoked)
 
 
 async def tokens_of(tx: Transaction, user_id: UUID) -> list[Row]:
@@ -105,12 +147,19 @@ async def tokens_of(tx: Transaction, user_id: UUID) -> list[Row]:
 
 
 async def _record(
-    tx: Transaction, by: By, action: str, token_id: UUID, user_id: UUID, **details: str
+    tx: Transaction,
+    by: By,
+    action: str,
+    token_id: UUID,
+    user_id: UUID,
+    workspace_id: UUID | None,
+    **details: Any,
 ) -> None:
     await audit.record(
         tx,
         by=by,
         action=action,
+        workspace_id=workspace_id,
         resource=("ApiToken", str(token_id)),
         details={"user": str(user_id), **details},
     )
@@ -134,6 +183,10 @@ def _rights(where: Any) -> Any:
             users.c.name,
             api_tokens.c.id.label("token_id"),
             api_tokens.c.plane,
+            api_tokens.c.expires_at,
+            api_tokens.c.workspace_id,
+            api_tokens.c.capabilities,
+            api_tokens.c.tenant_ids,
             roles.label("memberships"),
             grants.label("grants"),
         )
@@ -159,6 +212,13 @@ async def authenticate(database: Database, token: str) -> Actor | None:
     return None if row is None else _actor(row)
 
 
+async def actors_again(database: Database, proofs: Collection[Proof]) -> dict[Proof, Actor]:
+    """The actors behind these proofs as their rights are now, by proof; without those that ended."""
+    by_token = {proof.token_id: proof for proof in proofs if proof.token_id is not None}
+    actors = await actors_of_tokens(database, by_token.keys()) if by_token else {}
+    return {by_token[token_id]: actor for token_id, actor in actors.items()}
+
+
 async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:
     """The actor behind a token's id, as its rights are now; None when the token no longer opens anything."""
     return (await actors_of_tokens(database, [token_id])).get(token_id)
@@ -176,8 +236,10 @@ def _actor(row: Any) -> Actor:
         name=row.name,
         token_id=row.token_id,
         plane=row.plane,
+        ends_at=row.expires_at,
         memberships=_by_id(row.memberships),
         grants=_by_id(row.grants),
+        bounds=bounds(row.workspace_id, row.capabilities, row.tenant_ids),
     )
 
 

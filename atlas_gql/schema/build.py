@@ -23,6 +23,7 @@ from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.retries import retry_field
+from atlas_gql.schema.tokens import token_fields
 
 
 def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
@@ -38,6 +39,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         *credential_fields(errors),
         *provider_fields(errors),
         *removal_fields(errors),
+        *token_fields(errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -27,6 +28,8 @@ class Context:
     engine: Engine
     sealer: Sealer
     request_id: str
+    longest_token: timedelta = timedelta(days=366)
+    """How long a token may live that is made here."""
     hub: Hub | None = None
     """What tells of changes; only subscriptions need it."""
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)

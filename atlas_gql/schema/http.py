@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from atlas_gql.access.actors import Actor
+from atlas_gql.access.authentication import Authentication
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.context import Context
@@ -26,14 +28,18 @@ class GraphQLEndpoint(Endpoint):
     def __init__(
         self,
         live: Live,
+        authentication: Authentication,
         *,
         database: Database,
         engine: Engine,
         sealer: Sealer,
         rates: Rates,
         allow_get: bool,
+        longest_token: timedelta,
     ) -> None:
-        super().__init__(database, rates)
+        super().__init__(authentication, rates)
+        self._database = database
+        self._longest_token = longest_token
         self.methods = ("GET", "POST") if allow_get else ("POST",)
         self._live = live
         self._executor = live.executor
@@ -61,6 +67,7 @@ class GraphQLEndpoint(Endpoint):
             engine=self._engine,
             sealer=self._sealer,
             request_id=request_id,
+            longest_token=self._longest_token,
         )
         answer = await self._executor.execute(
             document, context, variables=asked.variables, operation_name=asked.operation_name
@@ -87,8 +94,8 @@ class SchemaEndpoint(Endpoint):
 
     methods = ("GET",)
 
-    def __init__(self, text: str, *, database: Database, rates: Rates) -> None:
-        super().__init__(database, rates)
+    def __init__(self, text: str, authentication: Authentication, *, rates: Rates) -> None:
+        super().__init__(authentication, rates)
         self._text = text
 
     async def answer(

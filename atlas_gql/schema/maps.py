@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Text, Uuid, case, cast, false, func, literal_column, null, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.db.tables import (
+    api_tokens,
     audit_entries,
     backup_contents,
     backup_items,
@@ -19,6 +21,7 @@ from atlas_gql.db.tables import (
     restore_runs,
     run_items,
     tenants,
+    users,
     workspaces,
 )
 from atlas_gql.schema import standing
@@ -83,6 +86,22 @@ PROVIDER = row_map(
     },
     credential_id=providers.c.credential_id,
     write_credential_id=providers.c.write_credential_id,
+)
+
+API_TOKEN = row_map(
+    # Its hash is no attribute of it either.
+    "ApiToken",
+    api_tokens,
+    ("name", "created_at", "expires_at", "revoked_at", "last_used_at", "capabilities", "tenant_ids"),
+    capability=Capability.TOKENS_MANAGE,
+    reads={"owner": ("user_id", "owner_name"), "tenants": ("tenant_ids",), "workspace": ("workspace_id",)},
+    own=Actor.owns_token,
+    owned_by=("user_id", "plane", "made_with"),
+    tenant_id=cast(null(), Uuid),
+    owner_name=select(users.c.name)
+    .where(users.c.id == api_tokens.c.user_id)
+    .correlate(api_tokens)
+    .scalar_subquery(),
 )
 
 OPERATION_RUN = row_map(
@@ -230,6 +249,7 @@ KINDS: dict[str, RowMap] = {
         TENANT,
         CREDENTIAL,
         PROVIDER,
+        API_TOKEN,
         OPERATION_RUN,
         RUN_ITEM,
         AUDIT_ENTRY,

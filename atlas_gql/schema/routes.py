@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from atlas_gql.access.authentication import Authentication
 from atlas_gql.db.database import Database
 from atlas_gql.metrics import Meter
 from atlas_gql.providers.sealing import Sealer
@@ -25,6 +28,7 @@ from atlas_gql.settings import Settings
 def api_routes(
     schema: strawberry.Schema,
     settings: Settings,
+    authentication: Authentication,
     *,
     database: Database,
     engine: Engine,
@@ -54,20 +58,27 @@ def api_routes(
     )
     graphql = GraphQLEndpoint(
         live,
+        authentication,
         database=database,
         engine=engine,
         sealer=sealer,
         rates=rates,
         allow_get=settings.get_queries,
+        longest_token=timedelta(days=settings.token_days),
     )
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
-        WebSocketRoute("/graphql", Sockets(live, database, rates)),
+        WebSocketRoute("/graphql", Sockets(live, authentication, rates)),
         *archive_routes(
-            database, engine, sealer, rates=rates, largest=settings.archive_megabytes * 1_000_000
+            authentication,
+            database,
+            engine,
+            sealer,
+            rates=rates,
+            largest=settings.archive_megabytes * 1_000_000,
         ),
     ]
     if settings.introspection:
-        text = SchemaEndpoint(print_sdl(schema), database=database, rates=rates)
+        text = SchemaEndpoint(print_sdl(schema), authentication, rates=rates)
         routes.append(Route("/schema.graphql", text))
     return routes

@@ -7,7 +7,7 @@ GraphQL field reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Select, Table, Text, Uuid, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry.utils.str_converters import to_camel_case
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.db.database import Row
 from atlas_gql.schema.context import Context
 
@@ -30,7 +31,8 @@ class RowMap:
 
     `columns` is attribute to column; an attribute feeds the field of the same name in camel case.
     `reads` names the attributes of every field that is not fed so. `capability` is what seeing such a row
-    takes; None where being a member is enough.
+    takes; None where being a member is enough. `own` says of an actor and a row whether it is the actor's
+    own, which takes no capability; `always` are the attributes that every row has for its guards.
     """
 
     kind: str
@@ -38,10 +40,12 @@ class RowMap:
     columns: Mapping[str, ColumnElement[Any]]
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     capability: str | None = None
+    own: Callable[[Actor, Any], bool] | None = None
+    always: tuple[str, ...] = ALWAYS
 
     def needed(self, fields: Iterable[str], *more: str) -> tuple[str, ...]:
         """The attributes that these GraphQL fields read, and these ones, in a fixed order."""
-        wanted = {*ALWAYS, *more}
+        wanted = {*self.always, *more}
         for name in fields:
             wanted.update(self.fields.get(name, ()))
         return tuple(sorted(wanted))
@@ -67,16 +71,29 @@ def row_map(
     *,
     capability: str | None = None,
     reads: Mapping[str, tuple[str, ...]] | None = None,
+    own: Callable[[Actor, Any], bool] | None = None,
+    owned_by: tuple[str, ...] = (),
     **other: ColumnElement[Any],
 ) -> RowMap:
-    """A map whose attributes are columns of the same name, and the other ones given."""
+    """A map whose attributes are columns of the same name, and the other ones given.
+
+    `owned_by` are the attributes that `own` reads.
+    """
     columns: dict[str, ColumnElement[Any]] = {
         "uuid": cast(table.c.id, Text),
         **{name: table.c[name] for name in ALWAYS[1:] if name in table.c},
-        **{name: table.c[name] for name in names},
+        **{name: table.c[name] for name in (*names, *owned_by)},
         **other,
     }
-    return RowMap(kind=kind, table=table, columns=columns, reads=reads or {}, capability=capability)
+    return RowMap(
+        kind=kind,
+        table=table,
+        columns=columns,
+        reads=reads or {},
+        capability=capability,
+        own=own,
+        always=(*ALWAYS, *owned_by),
+    )
 
 
 @lru_cache(maxsize=512)
@@ -89,9 +106,10 @@ def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
 
 
 async def load_row(
-    context: Context, rows: RowMap, uuid: UUID | str, names: tuple[str, ...] = ALWAYS
+    context: Context, rows: RowMap, uuid: UUID | str, names: tuple[str, ...] | None = None
 ) -> Row | None:
     """The row with this key, whoever may see it; all asked for at one level come with one statement."""
+    names = names or rows.always
 
     async def load(keys: list[str]) -> list[Row | None]:
         found = await context.database.fetch(_by_id(rows, names), ids=keys)

@@ -68,6 +68,14 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
             "sealed": b"x",
             "key_id": "k",
         },
+        "api_tokens": {
+            "id": new_id(),
+            "workspace_id": place.workspace,
+            "user_id": rows.get("users"),
+            "name": "t",
+            "hash": new_id().bytes,
+            "expires_at": "now",
+        },
         "providers": {
             **owner,
             "id": new_id(),
@@ -140,6 +148,7 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
 
 
 ORDER = (
+    "api_tokens",
     "credentials",
     "providers",
     "policies",

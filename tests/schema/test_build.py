@@ -139,6 +139,8 @@ def test_every_reason_code_is_in_the_schema_with_its_sentence():
 UNGUARDED = {
     "Query.viewer": "you may always know who you are",
     "Viewer.workspaces": "lists your own memberships",
+    "Viewer.tokens": "lists your own tokens, as far as the one that asks may know them",
+    "ApiToken.tenants": "gives those of its tenants that you have any right on",
     "Workspace.tenants": "lists the tenants that you have any right on, by its filter",
     "Tenant.workspace": "who reaches a tenant is a member of its workspace",
     "RunItem.failure": "is part of the item",
@@ -163,12 +165,14 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.countThings": ["backups.create", "backups.view"],
         "Mutation.createCredential": ["providers.manage"],
         "Mutation.createProvider": ["providers.manage"] * 3,
+        "Mutation.createToken": [None],  # any member may, and gives nothing but what is the member's own
         "Mutation.deleteBackupSet": ["backups.delete"],
         "Mutation.deleteCredential": ["providers.manage"],
         "Mutation.deleteProvider": ["providers.manage"],
         "Mutation.purgeTenant": ["tenants.purge"],
         "Mutation.renameCredential": ["providers.manage"],
         "Mutation.retryRun": ["the operation's own"],
+        "Mutation.revokeToken": ["tokens.manage"],
         "Mutation.rotateCredential": ["providers.manage"],
         "Mutation.setBackupRetention": ["backups.delete"],
         "Mutation.updateProvider": ["providers.manage"] * 3,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
@@ -88,8 +90,28 @@ api_tokens = Table(
     created_at(),
     Column("expires_at", instant("expires_at").type, nullable=False),
     instant("revoked_at"),
+    # Kept to a minute or two: no request waits for it.
     instant("last_used_at"),
+    # The only workspace that it opens; null for every one of its user's.
+    Column("workspace_id", Uuid, ForeignKey("workspaces.id")),
+    # What it leaves of its user's rights; null for all of them. No foreign key: what names a tenant that is
+    # gone opens nothing, and must not become a token without bounds.
+    Column("capabilities", ARRAY(Text)),
+    Column("tenant_ids", ARRAY(Uuid)),
+    # The limited token that made it, and takes it along when it is revoked.
+    Column("made_with", Uuid),
+    ForeignKeyConstraint(["made_with", "user_id"], ["api_tokens.id", "api_tokens.user_id"]),
+    UniqueConstraint("id", "user_id"),
     UniqueConstraint("hash"),
     one_of("plane", ("workspace", "platform")),
+    CheckConstraint(
+        "plane = 'workspace' OR (workspace_id IS NULL AND capabilities IS NULL AND tenant_ids IS NULL)",
+        name="bounds_are_of_a_workspace",
+    ),
+    CheckConstraint("tenant_ids IS NULL OR workspace_id IS NOT NULL", name="tenants_are_of_a_workspace"),
+    CheckConstraint("cardinality(capabilities) > 0", name="capabilities"),
+    CheckConstraint("cardinality(tenant_ids) > 0", name="tenant_ids"),
     Index(None, "user_id"),
+    Index(None, "workspace_id"),
+    Index(None, "made_with"),
 )

@@ -12,6 +12,7 @@ from atlas_gql.schema import ids, lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.filters import given
 from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.credentials import Credential
@@ -19,6 +20,7 @@ from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
+from atlas_gql.schema.types.tokens import ApiToken
 
 
 @strawberry.type(description="The organisation that owns tenants and members.")
@@ -50,6 +52,14 @@ class Workspace(Node):
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Credential] | None:
         return await lists.CREDENTIALS.page(info, self.uuid, first=first, after=after)
+
+    @resolved(
+        "The API tokens that its members made for it, the newest first; not those for all of a user's"
+        " workspaces.",
+        HasCapability(Capability.TOKENS_MANAGE),
+    )
+    async def tokens(self, info: Info, first: First = 25, after: After = None) -> Connection[ApiToken] | None:
+        return await lists.WORKSPACE_TOKENS.page(info, self.uuid, first=first, after=after)
 
     @resolved(
         "How its tenants are reached, the oldest first; of those tenants whose provider you may see.",
@@ -111,8 +121,20 @@ class Viewer:
     def id(self) -> strawberry.ID:
         return ids.encode("User", self.uuid)
 
-    @resolved("The workspaces that you are a member of, by name.")
+    @resolved("The workspaces that you are a member of and that your token opens, by name.")
     async def workspaces(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Workspace] | None:
-        return await lists.WORKSPACES.page(info, self.uuid, first=first, after=after)
+        only = given(only=info.context.actor.bounds.workspace_id)
+        return await lists.WORKSPACES.page(info, self.uuid, first=first, after=after, where=only)
+
+    @resolved(
+        "Your API tokens, the newest first. A token for one workspace shows those for the same one; a limited"
+        " token shows itself, and those that were made with it."
+    )
+    async def tokens(self, info: Info, first: First = 25, after: After = None) -> Connection[ApiToken] | None:
+        actor = info.context.actor
+        where = given(
+            only=actor.bounds.workspace_id, made_with=actor.token_id if actor.bounds.limited else None
+        )
+        return await lists.VIEWER_TOKENS.page(info, self.uuid, first=first, after=after, where=where)
