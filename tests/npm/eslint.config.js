@@ -11,12 +11,12 @@ const every = {
   ignoredSelectors: ["DirectiveDefinition > InputValueDefinition"],
 };
 
-export default [
+export default ["schema.graphql", "system.graphql"].map((schema) => (
   {
-    files: ["**/*.graphql"],
+    files: [`**/${schema}`],
     languageOptions: {
       parser: graphql.parser,
-      parserOptions: { graphQLConfig: { schema: "schema.graphql" } },
+      parserOptions: { graphQLConfig: { schema } },
     },
     plugins: { "@graphql-eslint": graphql },
     rules: {
@@ -44,5 +44,5 @@ export default [
         },
       ],
     },
-  },
-];
+  }
+));

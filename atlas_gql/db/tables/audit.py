@@ -41,4 +41,10 @@ audit_entries = Table(
     Index(None, "tenant_id", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "action", text("created_at DESC"), text("id DESC")),
     Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+    Index(
+        "ix_audit_entries_platform",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("workspace_id IS NULL OR starts_with(action, 'workspace.')"),
+    ),
 )

@@ -58,6 +58,18 @@ class Live:
         self._meter = meter
         self._seats = Seats(of_token=OF_TOKEN, in_all=IN_ALL)
 
+    def of(self, executor: Executor) -> Live:
+        """The same for the operations of another schema."""
+        return Live(
+            executor,
+            database=self._database,
+            engine=self._engine,
+            sealer=self._sealer,
+            hub=self.hub,
+            meter=self._meter,
+            trusted=self._trusted,
+        )
+
     async def actor(self, proof: Proof) -> Actor:
         """The actor behind a proof as its rights are now. Raises Unauthenticated."""
         actor = (await actors_again(self._database, [proof])).get(proof)
