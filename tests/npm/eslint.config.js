@@ -11,12 +11,12 @@ const every = {
   ignoredSelectors: ["DirectiveDefinition > InputValueDefinition"],
 };
 
-export default ["schema.graphql", "system.graphql"].map((schema) => (
+export default [
   {
-    files: [`**/${schema}`],
+    files: ["**/*.graphql"],
     languageOptions: {
       parser: graphql.parser,
-      parserOptions: { graphQLConfig: { schema } },
+      parserOptions: { graphQLConfig: { schema: process.env.ATLAS_SCHEMA } },
     },
     plugins: { "@graphql-eslint": graphql },
     rules: {
@@ -44,5 +44,5 @@ export default ["schema.graphql", "system.graphql"].map((schema) => (
         },
       ],
     },
-  }
-));
+  },
+];
