@@ -9,40 +9,44 @@ import strawberry
 from strawberry.scalars import JSON
 
 from atlas_gql.schema import ids
+from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditResource
 
 
+@strawberry.interface(name="Node", description="A thing with an id.")
+class PlatformNode:
+    uuid: str = strawberry.field(description="The key behind the id, as logs and the audit trail show it.")
+
+    @resolved("An opaque id.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(info._raw_info.parent_type.name, self.uuid)
+
+    @classmethod
+    def is_type_of(cls, *_: Any) -> bool:
+        # A row has no class to go by; each field's statement reads the table of its own type.
+        return True
+
+
 @strawberry.type(name="Workspace", description="An organisation that owns tenants and members.")
-class PlatformWorkspace:
-    uuid: str = strawberry.field(description="The key behind the id.")
+class PlatformWorkspace(PlatformNode):
     name: str = strawberry.field(description="Its name.")
     created_at: datetime = strawberry.field(description="When it was made.")
     member_count: int = strawberry.field(description="How many members it has that are not disabled.")
     owner_count: int = strawberry.field(description="How many of them own it; 0 while it has no owner.")
 
-    @resolved("An opaque id.")
-    def id(self) -> strawberry.ID:
-        return ids.encode("Workspace", self.uuid)
-
 
 @strawberry.type(description="A person or a program that uses Atlas.")
-class User:
-    uuid: str = strawberry.field(description="The key behind the id, as the audit trail shows it.")
+class User(PlatformNode):
     name: str = strawberry.field(description="The name.")
     email: str | None = strawberry.field(description="The address.")
     created_at: datetime = strawberry.field(description="When it was made.")
     disabled_at: datetime | None = strawberry.field(description="Since when it is let in no more.")
 
-    @resolved("An opaque id.")
-    def id(self) -> strawberry.ID:
-        return ids.encode("User", self.uuid)
-
 
 @strawberry.type(name="AuditEntry", description="An entry of the platform's audit trail.")
-class PlatformAuditEntry:
-    uuid: str = strawberry.field(description="Its key.")
+class PlatformAuditEntry(PlatformNode):
     action: str = strawberry.field(description="What was done, in past tense: `workspace.created`.")
     details: JSON = strawberry.field(description="More about it, by action.")
     workspace_uuid: str | None = strawberry.field(description="The key of the workspace that it is about.")
