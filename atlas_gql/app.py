@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.logins import Logins
 from atlas_gql.access.uses import Uses
 from atlas_gql.db.database import Database
 from atlas_gql.health import health_routes
@@ -52,8 +53,10 @@ async def running_app(
     hub = Hub(database, database_url)
     uses = Uses(database)
     tasks = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
+    logins = Logins(settings.oidc_issuers)
+    authentication = Authentication(database, uses, logins)
     try:
-        app = create_app(settings, database, engine, sealer, meter, hub, Authentication(database, uses))
+        app = create_app(settings, database, engine, sealer, meter, hub, authentication)
         yield Api(app=app, stopping=hub.close)
     finally:
         hub.close()
@@ -61,6 +64,7 @@ async def running_app(
             task.cancel()
         await asyncio.wait(tasks)
         await uses.write()
+        await logins.aclose()
         await asyncio.to_thread(queue.close)
         await database.close()
 

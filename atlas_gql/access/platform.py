@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from atlas_gql import audit
 from atlas_gql.access.capabilities import Role
+from atlas_gql.access.invitations import invite
 from atlas_gql.audit import By, changes_between
 from atlas_gql.db.database import Row, Transaction
 from atlas_gql.db.references import existing
@@ -74,9 +75,7 @@ async def set_first_owner(tx: Transaction, by: By, *, workspace_id: UUID, user_i
     user = await existing(tx, users, user_id, field="user_id")
     if user.disabled_at is not None:
         raise ValidationError("The user is disabled.", field="user_id")
-    owned = await tx.one(_OWNED, of_workspace=workspace_id)
-    if owned is None or owned[0]:
-        raise ValidationError("The workspace has an owner, who can make others.", field="workspace_id")
+    await _check_unowned(tx, workspace_id)
     await tx.execute(_OWN, workspace_id=workspace_id, user_id=user_id)
     await audit.record(
         tx,
@@ -86,6 +85,30 @@ async def set_first_owner(tx: Transaction, by: By, *, workspace_id: UUID, user_i
         resource=("User", str(user_id)),
         details={"role": Role.OWNER.value},
     )
+
+
+async def invite_first_owner(
+    tx: Transaction, by: By, *, workspace_id: UUID, email: str | None, issuer: str | None, subject: str | None
+) -> UUID:
+    """Invite the owner of a workspace that has none. Raises ValidationError."""
+    await _locked(tx, workspace_id)
+    await _check_unowned(tx, workspace_id)
+    return await invite(
+        tx,
+        by,
+        workspace_id=workspace_id,
+        email=email,
+        issuer=issuer,
+        subject=subject,
+        role=Role.OWNER,
+        tenant_ids=(),
+    )
+
+
+async def _check_unowned(tx: Transaction, workspace_id: UUID) -> None:
+    owned = await tx.one(_OWNED, of_workspace=workspace_id)
+    if owned is None or owned[0]:
+        raise ValidationError("The workspace has an owner, who can make others.", field="workspace_id")
 
 
 async def set_disabled(tx: Transaction, by: By, *, user_id: UUID, disabled: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -165,30 +165,34 @@ async def _record(
     )
 
 
+RIGHTS = (
+    users.c.id.label("user_id"),
+    users.c.name,
+    select(func.jsonb_object_agg(memberships.c.workspace_id, memberships.c.role))
+    .where(memberships.c.user_id == users.c.id)
+    .correlate(users)
+    .scalar_subquery()
+    .label("memberships"),
+    select(func.jsonb_object_agg(tenant_grants.c.tenant_id, tenant_grants.c.role))
+    .where(tenant_grants.c.user_id == users.c.id)
+    .correlate(users)
+    .scalar_subquery()
+    .label("grants"),
+)
+"""A user and all its rights, as columns of one row."""
+
+
 def _rights(where: Any) -> Any:
-    """The select of an actor and all its rights, as one row."""
-    roles = (
-        select(func.jsonb_object_agg(memberships.c.workspace_id, memberships.c.role))
-        .where(memberships.c.user_id == users.c.id)
-        .scalar_subquery()
-    )
-    grants = (
-        select(func.jsonb_object_agg(tenant_grants.c.tenant_id, tenant_grants.c.role))
-        .where(tenant_grants.c.user_id == users.c.id)
-        .scalar_subquery()
-    )
+    """The select of an actor behind a token."""
     return (
         select(
-            users.c.id.label("user_id"),
-            users.c.name,
+            *RIGHTS,
             api_tokens.c.id.label("token_id"),
             api_tokens.c.plane,
             api_tokens.c.expires_at,
             api_tokens.c.workspace_id,
             api_tokens.c.capabilities,
             api_tokens.c.tenant_ids,
-            roles.label("memberships"),
-            grants.label("grants"),
         )
         .select_from(api_tokens.join(users))
         .where(
@@ -201,6 +205,9 @@ def _rights(where: Any) -> Any:
 
 
 BY_HASH = _rights(api_tokens.c.hash == bindparam("hash", type_=LargeBinary))
+BY_USERS = select(*RIGHTS).where(
+    users.c.id == any_(bindparam("user_ids", type_=ARRAY(Uuid))), users.c.disabled_at.is_(None)
+)
 BY_TOKENS = _rights(api_tokens.c.id == any_(bindparam("token_ids", type_=ARRAY(Uuid))))
 
 
@@ -216,7 +223,31 @@ async def actors_again(database: Database, proofs: Collection[Proof]) -> dict[Pr
     """The actors behind these proofs as their rights are now, by proof; without those that ended."""
     by_token = {proof.token_id: proof for proof in proofs if proof.token_id is not None}
     actors = await actors_of_tokens(database, by_token.keys()) if by_token else {}
-    return {by_token[token_id]: actor for token_id, actor in actors.items()}
+    found = {by_token[token_id]: actor for token_id, actor in actors.items()}
+    now = datetime.now(UTC)
+    logins = [
+        proof for proof in proofs if proof.token_id is None and (proof.ends_at is None or proof.ends_at > now)
+    ]
+    if logins:
+        of = list({proof.user_id for proof in logins})
+        rows = {row.user_id: row for row in await database.scope(ENGINE).fetch(BY_USERS, user_ids=of)}
+        for proof in logins:
+            if proof.user_id in rows:
+                found[proof] = actor_of_rights(rows[proof.user_id], ends_at=proof.ends_at)
+    return found
+
+
+def actor_of_rights(row: Any, *, ends_at: datetime | None) -> Actor:
+    """The actor of a login without an API token, which has all of its user's rights."""
+    return Actor(
+        user_id=row.user_id,
+        name=row.name,
+        token_id=None,
+        plane=Plane.WORKSPACE,
+        ends_at=ends_at,
+        memberships=_by_id(row.memberships),
+        grants=_by_id(row.grants),
+    )
 
 
 async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:

@@ -16,6 +16,7 @@ from atlas_gql.plugins.api import Operation
 from atlas_gql.schema.credentials import credential_fields
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
+from atlas_gql.schema.invitations import invitation_fields
 from atlas_gql.schema.live.subscriptions import Subscription
 from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.plain import PlainExecutor
@@ -40,6 +41,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         *provider_fields(errors),
         *removal_fields(errors),
         *token_fields(errors),
+        *invitation_fields(errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:

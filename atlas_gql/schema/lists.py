@@ -30,6 +30,7 @@ from atlas_gql.db.tables import (
     backup_items,
     backup_sets,
     credentials,
+    invitations,
     memberships,
     operation_runs,
     policies,
@@ -121,6 +122,9 @@ WORKSPACE_TOKENS = Listing(
     link=(_OF_THE_PLANE,),
     sort=NEWEST_FIRST,
     descending=True,
+)
+INVITATIONS = Listing(
+    rows=maps.INVITATION, of=(invitations.c.workspace_id,), sort=NEWEST_FIRST, descending=True
 )
 VIEWER_TOKENS = Listing(
     rows=maps.API_TOKEN,

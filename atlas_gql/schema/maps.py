@@ -14,6 +14,7 @@ from atlas_gql.db.tables import (
     backup_items,
     backup_sets,
     credentials,
+    invitations,
     operation_runs,
     policies,
     providers,
@@ -101,6 +102,22 @@ API_TOKEN = row_map(
     owner_name=select(users.c.name)
     .where(users.c.id == api_tokens.c.user_id)
     .correlate(api_tokens)
+    .scalar_subquery(),
+)
+
+INVITATION = row_map(
+    "Invitation",
+    invitations,
+    (
+        *("email", "issuer", "subject", "role", "tenant_ids"),
+        *("created_at", "expires_at", "accepted_at", "revoked_at"),
+    ),
+    capability=Capability.MEMBERS_VIEW,
+    reads={"tenants": ("tenant_ids",), "invitedBy": ("inviter",)},
+    tenant_id=cast(null(), Uuid),
+    inviter=select(users.c.name)
+    .where(users.c.id == invitations.c.invited_by)
+    .correlate(invitations)
     .scalar_subquery(),
 )
 
@@ -250,6 +267,7 @@ KINDS: dict[str, RowMap] = {
         CREDENTIAL,
         PROVIDER,
         API_TOKEN,
+        INVITATION,
         OPERATION_RUN,
         RUN_ITEM,
         AUDIT_ENTRY,

@@ -61,6 +61,7 @@ def make_world(place: Place) -> World:
         "credentialId": spare["id"],
         "writeCredentialId": secret_of(place, "Spare for writes")["id"],
         "tokenId": _spare_token(place),
+        "invitationId": _invitation(place),
         "secret": secrets.token_urlsafe(24),
         "tenantId": place.tenant_id,
         "otherTenantId": other.tenant_id,
@@ -97,6 +98,15 @@ def _spare_token(place: Place) -> str:
       createToken(input: $input) { ... on CreateTokenPayload { apiToken { id } } } }"""
     given = {"workspaceId": place.workspace_id, "name": "spare"}
     id_: str = place.ask(create, input=given)["data"]["createToken"]["apiToken"]["id"]
+    return id_
+
+
+def _invitation(place: Place) -> str:
+    """The id of an invitation that waits."""
+    invite = """mutation I($input: InviteMemberInput!) {
+      inviteMember(input: $input) { ... on InvitationPayload { invitation { id } } } }"""
+    given = {"workspaceId": place.workspace_id, "role": "MANAGER", "email": "somebody@example.com"}
+    id_: str = place.ask(invite, input=given)["data"]["inviteMember"]["invitation"]["id"]
     return id_
 
 

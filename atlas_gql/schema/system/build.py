@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 
 from atlas_gql.schema.errors import ErrorTypes
+from atlas_gql.schema.plain import PlainExecutor
 from atlas_gql.schema.system.mutations import system_fields
 from atlas_gql.schema.system.queries import SystemQuery
 
@@ -18,4 +19,9 @@ def build_system_schema() -> strawberry.Schema:
         system_fields(ErrorTypes()),
         description="What the platform's operators can do. All of it is audited.",
     )
-    return strawberry.Schema(query=SystemQuery, mutation=mutation, config=StrawberryConfig(sort_schema=True))
+    return strawberry.Schema(
+        query=SystemQuery,
+        mutation=mutation,
+        execution_context_class=PlainExecutor,
+        config=StrawberryConfig(sort_schema=True),
+    )

@@ -47,6 +47,18 @@ class SetFirstOwnerInput:
     user_id: strawberry.ID = strawberry.field(description="The user's id.")
 
 
+@strawberry.input(description="Who is to own a workspace at the first login: an address, or an identity.")
+class InviteFirstOwnerInput:
+    workspace_id: strawberry.ID = strawberry.field(description="The workspace's id.")
+    email: str | None = strawberry.field(
+        description="An address; it counts for a login whose issuer says that it is verified.", default=None
+    )
+    issuer: str | None = strawberry.field(description="One of the issuers of the settings.", default=None)
+    subject: str | None = strawberry.field(
+        description="Who they are to the issuer; for Microsoft Entra, the object id.", default=None
+    )
+
+
 @strawberry.input(description="The user to make.")
 class CreateUserInput:
     name: str = strawberry.field(description="The name, unique in the installation.")
@@ -124,6 +136,13 @@ def system_fields(errors: ErrorTypes) -> list[StrawberryField]:
             " owners make others.",
         ),
         field(
+            "inviteFirstOwner",
+            InviteFirstOwnerInput,
+            WorkspacePayload,
+            _invite,
+            "Lets somebody become the owner of a workspace that has none, at the first login within 14 days.",
+        ),
+        field(
             "createUser",
             CreateUserInput,
             UserPayload,
@@ -163,6 +182,18 @@ async def _rename(tx: Transaction, by: By, given: Any) -> UUID:
 
 async def _own(tx: Transaction, by: By, given: Any) -> UUID:
     await platform.set_first_owner(tx, by, workspace_id=_workspace(given), user_id=_user(given))
+    return _workspace(given)
+
+
+async def _invite(tx: Transaction, by: By, given: Any) -> UUID:
+    await platform.invite_first_owner(
+        tx,
+        by,
+        workspace_id=_workspace(given),
+        email=given.email,
+        issuer=given.issuer,
+        subject=given.subject,
+    )
     return _workspace(given)
 
 

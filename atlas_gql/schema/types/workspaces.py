@@ -16,6 +16,7 @@ from atlas_gql.schema.filters import given
 from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.credentials import Credential
+from atlas_gql.schema.types.invitations import Invitation
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, arguments
@@ -52,6 +53,16 @@ class Workspace(Node):
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Credential] | None:
         return await lists.CREDENTIALS.page(info, self.uuid, first=first, after=after)
+
+    @resolved(
+        "Who was invited to become a member, the newest first; also those who came, and those who may not any"
+        " more.",
+        HasCapability(Capability.MEMBERS_VIEW),
+    )
+    async def invitations(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[Invitation] | None:
+        return await lists.INVITATIONS.page(info, self.uuid, first=first, after=after)
 
     @resolved(
         "The API tokens that its members made for it, the newest first; not those for all of a user's"
