@@ -101,7 +101,8 @@ async def create(
         made_with=made_with,
         **_kept(within),
     )
-    said = {name: value for name, value in _kept(within).items() if value is not None}
+    kept = {"capabilities": _kept(within)["capabilities"], "tenants": _kept(within)["tenant_ids"]}
+    said = {name: value for name, value in kept.items() if value is not None}
     await _record(
         tx, by, "token.created", token_id, user_id, within.workspace_id, name=name, plane=plane, **said
     )
