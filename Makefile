@@ -16,7 +16,7 @@ demo: .venv/.runtime  ## Back up, damage, plan, restore and prove, told as it ha
 test: .venv/.dev  ## Run every test against a real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-check: .venv/.dev  ## Format, lint, types, layers, and whether schema.graphql is current
+check: .venv/.dev  ## Format, lint, types, layers, and whether the schemas are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -31,11 +31,13 @@ format: .venv/.dev  ## Put the code into its form
 dev: .venv/.runtime  ## API, worker, simulator and PostgreSQL, until Ctrl-C
 	@$(BIN)/atlas dev
 
-schema: .venv/.runtime  ## Write schema.graphql anew
+schema: .venv/.runtime  ## Write schema.graphql and system.graphql anew
 	@$(BIN)/atlas schema > schema.graphql.new && mv schema.graphql.new schema.graphql
+	@$(BIN)/atlas schema --system > system.graphql.new && mv system.graphql.new system.graphql
 
 schema-current: .venv/.runtime
 	@$(BIN)/atlas schema | diff -u schema.graphql - || { echo "schema.graphql is not current: run 'make schema'."; exit 1; }
+	@$(BIN)/atlas schema --system | diff -u system.graphql - || { echo "system.graphql is not current: run 'make schema'."; exit 1; }
 
 schema-check: schema-current .venv/.node  ## Whether the schema is current, well named, and breaks nobody (BASE=commit)
 	@PYTHONPATH=tests $(BIN)/python -m conformance.schema $(BASE)

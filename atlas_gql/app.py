@@ -15,6 +15,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.logins import Logins
+from atlas_gql.access.uses import Uses
 from atlas_gql.db.database import Database
 from atlas_gql.health import health_routes
 from atlas_gql.metrics import Meter
@@ -57,17 +60,23 @@ async def running_app(
     meter = Meter()
     engine = Engine(database, operations, queue.ring, meter=meter)
     hub = Hub(database, database_url)
-    looking = asyncio.create_task(hub.run())
+    uses = Uses(database)
+    tasks = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
+    logins = Logins(settings.oidc_issuers)
+    authentication = Authentication(database, uses, logins)
     try:
         schema = build_schema(engine.operations.values())
         if look_on is not None:
             look_on(schema)
-        app = create_app(schema, settings, database, engine, sealer, meter, hub)
+        app = create_app(schema, settings, database, engine, sealer, meter, hub, authentication)
         yield Api(app=app, stopping=hub.close)
     finally:
         hub.close()
-        looking.cancel()
-        await asyncio.wait([looking])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await uses.write()
+        await logins.aclose()
         await asyncio.to_thread(queue.close)
         await database.close()
 
@@ -84,10 +93,20 @@ def create_app(
     sealer: Sealer,
     meter: Meter,
     hub: Hub,
+    authentication: Authentication,
 ) -> ASGIApp:
     """The routes: the API, its page, and what the process says of itself."""
     routes = [
-        *api_routes(schema, settings, database=database, engine=engine, sealer=sealer, hub=hub, meter=meter),
+        *api_routes(
+            schema,
+            settings,
+            authentication,
+            database=database,
+            engine=engine,
+            sealer=sealer,
+            hub=hub,
+            meter=meter,
+        ),
         *(graphiql_routes() if settings.graphiql else ()),
         *health_routes(database, meter),
     ]

@@ -5,11 +5,14 @@ The table of all settings in `docs/operations.md` is checked against this class 
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import (
+    BaseModel,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -17,9 +20,36 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from atlas_gql.errors import ConfigurationError
+
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_SECURE = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/[^\s?#]*)?)$"
+
+
+class Issuer(BaseModel):
+    """Whose bearer tokens are taken, and what is read in them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(pattern=_SECURE)
+    audience: str = Field(min_length=1)
+    algorithms: tuple[str, ...] = Field(default=("RS256",), min_length=1)
+    skew_seconds: int = Field(default=60, ge=0, le=300)
+    jwks_url: str | None = Field(default=None, pattern=_SECURE)
+    subject_claim: str = "sub"
+    name_claim: str = "name"
+    email_claim: str = "email"
+    email_verified_claim: str = "email_verified"
+    required_claims: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("algorithms")
+    @classmethod
+    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(_ALGORITHMS):
+            raise ValueError(f"algorithms are some of {', '.join(_ALGORITHMS)}")
+        return value
 
 
 class Settings(BaseSettings):
@@ -70,6 +100,17 @@ class Settings(BaseSettings):
         default=6_000,
         ge=0,
         description="Requests a minute that one token may send to one web process; 0 for any number.",
+    )
+    token_days: int = Field(
+        default=366,
+        ge=1,
+        le=3660,
+        description="How many days a new API token may live.",
+    )
+    oidc_issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
+        default=(),
+        description="Issuers of OpenID Connect whose bearer tokens are taken: a JSON list of objects with"
+        " `issuer` and `audience`.",
     )
     trusted_documents: Path | None = Field(
         default=None,
@@ -133,6 +174,23 @@ class Settings(BaseSettings):
         """An empty variable is one that is not set: not a database of libpq's choice, nor every address."""
         assert info.field_name is not None
         return cls.model_fields[info.field_name].default if value == "" else check(value)
+
+    @field_validator("oidc_issuers", mode="before")
+    @classmethod
+    def _decoded_issuers(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value or "[]")
+        except ValueError:
+            raise ValueError("this is no JSON") from None
+
+    @field_validator("oidc_issuers")
+    @classmethod
+    def _distinct_issuers(cls, value: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+        if len({one.issuer for one in value}) != len(value):
+            raise ValueError("each issuer is named once")
+        return value
 
     @field_validator("cors_origins")
     @classmethod

@@ -89,7 +89,7 @@ async def add_member(
     A user who reaches some tenants may be given further ones. Raises ValidationError for what is unknown,
     for a role that does not fit, and for what the user has already.
     """
-    _check_role(role, tenant_ids)
+    check_role(role, tenant_ids)
     await existing(tx, workspaces, workspace_id, field="workspace")
     await existing(tx, users, user_id, field="user")
     whole = role in _WHOLE_WORKSPACE
@@ -110,7 +110,8 @@ async def add_member(
     )
 
 
-def _check_role(role: str, tenant_ids: Collection[UUID]) -> None:
+def check_role(role: str, tenant_ids: Collection[UUID]) -> None:
+    """Raises ValidationError for what is no role, and for tenants that do not go with it."""
     if role not in list(Role):
         raise ValidationError(f"A role is one of {', '.join(Role)}.", field="role")
     if role in _WHOLE_WORKSPACE and tenant_ids:

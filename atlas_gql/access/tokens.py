@@ -5,32 +5,42 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, Text, Uuid, bindparam, column, func, select, update
+from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, any_, bindparam, column, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql import audit
-from atlas_gql.access.actors import Actor
+from atlas_gql.access.actors import Actor, Proof
+from atlas_gql.access.bounds import UNBOUND, Bounds, bounds
+from atlas_gql.access.capabilities import MEANINGS
 from atlas_gql.audit import COMMAND, By
-from atlas_gql.db.database import NOBODY, Database, Row, Transaction
+from atlas_gql.db.database import ENGINE, NOBODY, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import existing, readable
 from atlas_gql.db.statements import adding
-from atlas_gql.db.tables import api_tokens, users
+from atlas_gql.db.tables import api_tokens, memberships, tenant_grants, users
 from atlas_gql.errors import ValidationError
 from atlas_gql.values import checked_name
 
 PREFIX = "atlas_"
 
-_ADD = adding(api_tokens, "id", "user_id", "name", "hash", "plane", "expires_at")
+_ADD = adding(
+    api_tokens,
+    *("id", "user_id", "name", "hash", "plane", "expires_at"),
+    *("workspace_id", "capabilities", "tenant_ids", "made_with"),
+)
+# A limited token may be in the wrong hands: what was made with it ends with it.
+_FAMILY = select(api_tokens.c.id).where(api_tokens.c.id == bindparam("of_token")).cte(recursive=True)
+_FAMILY = _FAMILY.union(select(api_tokens.c.id).join(_FAMILY, api_tokens.c.made_with == _FAMILY.c.id))
 _REVOKE = (
     update(api_tokens)
-    .where(api_tokens.c.id == bindparam("of_token"), api_tokens.c.revoked_at.is_(None))
+    .where(api_tokens.c.id.in_(select(_FAMILY.c.id)), api_tokens.c.revoked_at.is_(None))
     .values(revoked_at=func.now())
+    .returning(*readable(api_tokens))
 )
 _OF_USER = (
     select(*readable(api_tokens))
@@ -64,10 +74,14 @@ async def create(
     expires_at: datetime,
     by: By = COMMAND,
     token_id: UUID | None = None,
+    within: Bounds = UNBOUND,
+    made_with: UUID | None = None,
 ) -> str:
     """Make a token and give it, for the only time; `token_id` will be its id, where that is wanted.
 
-    Raises ValidationError for a malformed name, an unknown plane, and an unknown or disabled user.
+    `within` are bounds that fit the user's workspaces; `made_with` is the limited token that it depends on.
+    Raises ValidationError for a malformed name, an unknown plane, an unknown or disabled user, and for
+    bounds that a token cannot have.
     """
     token, token_id, name = generate(), token_id or new_id(), checked_name(name)
     if plane not in list(Plane):
@@ -75,6 +89,7 @@ async def create(
     user = await existing(tx, users, user_id, field="user")
     if user.disabled_at is not None:
         raise ValidationError("The user is disabled.", field="user")
+    _check_bounds(within, plane)
     await tx.execute(
         _ADD,
         id=token_id,
@@ -83,21 +98,49 @@ async def create(
         hash=hash_of(token),
         plane=plane,
         expires_at=expires_at,
+        workspace_id=within.workspace_id,
+        made_with=made_with,
+        **_kept(within),
     )
-    await _record(tx, by, "token.created", token_id, user_id, name=name, plane=plane)
+    kept = {"capabilities": _kept(within)["capabilities"], "tenants": _kept(within)["tenant_ids"]}
+    said = {name: value for name, value in kept.items() if value is not None}
+    await _record(
+        tx, by, "token.created", token_id, user_id, within.workspace_id, name=name, plane=plane, **said
+    )
     return token
 
 
-async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
-    """Make a token open nothing any more; False when it was revoked before.
+def _kept(within: Bounds) -> dict[str, list[str] | None]:
+    capabilities, tenants_ = within.capabilities, within.tenants
+    return {
+        "capabilities": None if capabilities is None else sorted(capabilities),
+        "tenant_ids": None if tenants_ is None else sorted(map(str, tenants_)),
+    }
 
-    Raises ValidationError for an unknown one.
+
+def _check_bounds(within: Bounds, plane: str) -> None:
+    if plane == Plane.PLATFORM and within != UNBOUND:
+        raise ValidationError("A token of the platform has no bounds.", field="plane")
+    if within.tenants is not None and within.workspace_id is None:
+        raise ValidationError("Tenants are of a workspace: name it.", field="workspace")
+    for field, named in (("capabilities", within.capabilities), ("tenants", within.tenants)):
+        if named is not None and not named:
+            raise ValidationError("A token for nothing is of no use: name some.", field=field)
+    if unknown := (within.capabilities or frozenset()) - MEANINGS.keys():
+        raise ValidationError(f"There is no capability {min(unknown)}.", field="capabilities")
+
+
+async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
+    """Make a token, and those made with it while it was limited, open nothing any more.
+
+    False when all of them were revoked before. Raises ValidationError for an unknown one.
     """
-    token = await existing(tx, api_tokens, token_id, field="token")
-    if not await tx.execute(_REVOKE, of_token=token_id):
-        return False
-    await _record(tx, by, "token.revoked", token_id, token.user_id, name=token.name, plane=token.plane)
-    return True
+    await existing(tx, api_tokens, token_id, field="token")
+    revoked = await tx.fetch(_REVOKE, of_token=token_id)
+    for token in sorted(revoked, key=lambda token: token.id):
+        about = {"name": token.name, "plane": token.plane}
+        await _record(tx, by, "token.revoked", token.id, token.user_id, token.workspace_id, **about)
+    return bool(revoked)
 
 
 async def tokens_of(tx: Transaction, user_id: UUID) -> list[Row]:
@@ -106,22 +149,51 @@ async def tokens_of(tx: Transaction, user_id: UUID) -> list[Row]:
 
 
 async def _record(
-    tx: Transaction, by: By, action: str, token_id: UUID, user_id: UUID, **details: str
+    tx: Transaction,
+    by: By,
+    action: str,
+    token_id: UUID,
+    user_id: UUID,
+    workspace_id: UUID | None,
+    **details: Any,
 ) -> None:
     await audit.record(
         tx,
         by=by,
         action=action,
+        workspace_id=workspace_id,
         resource=("ApiToken", str(token_id)),
         details={"user": str(user_id), **details},
     )
 
 
+RIGHTS = (
+    users.c.id.label("user_id"),
+    users.c.name,
+    select(func.jsonb_object_agg(memberships.c.workspace_id, memberships.c.role))
+    .where(memberships.c.user_id == users.c.id)
+    .correlate(users)
+    .scalar_subquery()
+    .label("memberships"),
+    select(func.jsonb_object_agg(tenant_grants.c.tenant_id, tenant_grants.c.role))
+    .where(tenant_grants.c.user_id == users.c.id)
+    .correlate(users)
+    .scalar_subquery()
+    .label("grants"),
+)
+"""A user and all its rights, as columns of one row; the engine reads them, for logins without a token."""
+BY_USERS = select(*RIGHTS).where(
+    users.c.id == any_(bindparam("user_ids", type_=ARRAY(Uuid))), users.c.disabled_at.is_(None)
+)
 _ACTOR = (
     column("user_id", Uuid),
     column("name", Text),
     column("token_id", Uuid),
     column("plane", Text),
+    column("expires_at", DateTime(timezone=True)),
+    column("workspace_id", Uuid),
+    column("capabilities", ARRAY(Text)),
+    column("tenant_ids", ARRAY(Uuid)),
     column("memberships", JSONB),
     column("grants", JSONB),
 )
@@ -138,6 +210,37 @@ async def authenticate(database: Database, token: str) -> Actor | None:
         return None
     row = await database.scope(NOBODY).one(ACTORS, hash=hash_of(token), token_ids=None)
     return None if row is None else _actor(row)
+
+
+async def actors_again(database: Database, proofs: Collection[Proof]) -> dict[Proof, Actor]:
+    """The actors behind these proofs as their rights are now, by proof; without those that ended."""
+    by_token = {proof.token_id: proof for proof in proofs if proof.token_id is not None}
+    actors = await actors_of_tokens(database, by_token.keys()) if by_token else {}
+    found = {by_token[token_id]: actor for token_id, actor in actors.items()}
+    now = datetime.now(UTC)
+    logins = [
+        proof for proof in proofs if proof.token_id is None and (proof.ends_at is None or proof.ends_at > now)
+    ]
+    if logins:
+        of = list({proof.user_id for proof in logins})
+        rows = {row.user_id: row for row in await database.scope(ENGINE).fetch(BY_USERS, user_ids=of)}
+        for proof in logins:
+            if proof.user_id in rows:
+                found[proof] = actor_of_rights(rows[proof.user_id], ends_at=proof.ends_at)
+    return found
+
+
+def actor_of_rights(row: Any, *, ends_at: datetime | None) -> Actor:
+    """The actor of a login without an API token, which has all of its user's rights."""
+    return Actor(
+        user_id=row.user_id,
+        name=row.name,
+        token_id=None,
+        plane=Plane.WORKSPACE,
+        ends_at=ends_at,
+        memberships=_by_id(row.memberships),
+        grants=_by_id(row.grants),
+    )
 
 
 async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:
@@ -157,8 +260,10 @@ def _actor(row: Any) -> Actor:
         name=row.name,
         token_id=row.token_id,
         plane=row.plane,
+        ends_at=row.expires_at,
         memberships=_by_id(row.memberships),
         grants=_by_id(row.grants),
+        bounds=bounds(row.workspace_id, row.capabilities, row.tenant_ids),
     )
 
 

@@ -154,11 +154,19 @@ def demo() -> None:
     raise typer.Exit(run_demo())
 
 
-def schema() -> None:
+def schema(
+    system: Annotated[
+        bool, typer.Option("--system", help="That of the platform, at /system/graphql, instead.")
+    ] = False,
+) -> None:
     """Print the GraphQL schema of the installed plugins."""
     from atlas_gql.plugins.loading import discover, load_operations, names
     from atlas_gql.schema.build import build_schema, print_sdl
+    from atlas_gql.schema.system import build_system_schema
 
+    if system:
+        sys.stdout.write(print_sdl(build_system_schema()))
+        return
     operations = load_operations(discover(names(load_settings().load_plugins)))
     sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
 

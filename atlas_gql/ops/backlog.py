@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from atlas_gql.db.database import ENGINE, Database
+from atlas_gql.db.database import ENGINE, Database, Row, ScopedDatabase
 from atlas_gql.metrics import described
 
 _BACKLOG = text(
@@ -26,11 +26,16 @@ _BACKLOG = text(
 )
 
 
-async def backlog(database: Database) -> Iterator[str]:
-    """The numbers of the installation as Prometheus reads them; the same from every process."""
-    row = await database.scope(ENGINE).one(_BACKLOG)
+async def standing(database: ScopedDatabase) -> Row:
+    """The numbers of the installation, as one row; the same from every process."""
+    row = await database.one(_BACKLOG)
     assert row is not None  # an aggregate always has a row
-    return _lines(row)
+    return row
+
+
+async def backlog(database: Database) -> Iterator[str]:
+    """These numbers as Prometheus reads them."""
+    return _lines(await standing(database.scope(ENGINE)))
 
 
 def _lines(row: Any) -> Iterator[str]:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, Table, bindparam, select
 
-from atlas_gql.access.tokens import actor_of_token
+from atlas_gql.access.actors import Proof
+from atlas_gql.access.tokens import actors_again
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import (
     audit_entries,
@@ -58,8 +59,10 @@ async def check_rights(database: Database, held: Claim, operation: Operation[Any
     Raises OperationFailure, INITIATOR_NOT_PERMITTED, when not; costs one statement, and one for each
     thing beside the target.
     """
-    token = held.row.token_id
-    actor = await actor_of_token(database, token) if token else None
+    row = held.row
+    # A token may have ended since, and the run with it; a login is for as long as the user is let in.
+    proof = Proof(user_id=row.initiator_id, token_id=row.token_id, ends_at=None) if row.initiator_id else None
+    actor = (await actors_again(database, [proof])).get(proof) if proof else None
     # What the input names may lie where the run sees nothing: the engine looks where that is.
     needed = [(held.workspace_id, held.tenant_id, operation.capability)]
     if actor is not None:

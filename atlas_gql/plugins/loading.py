@@ -88,6 +88,34 @@ def load_plugins(plugins: Iterable[tuple[str, Any]]) -> Loaded:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """A plugin as operators see it; `refused` says why it is not loaded."""
+
+    name: str
+    version: str | None
+    operations: tuple[str, ...]
+    refused: str | None
+
+
+def installed(only: Collection[str] | None = None) -> tuple[Installed, ...]:
+    """The installed plugins and what each adds; `only` restricts to some. Raises as `discover` does."""
+    found = discover(only)
+    refused = load_plugins(found).refused  # together: they must not take each other's names
+    versions = {
+        point.name: point.dist.version if point.dist else None for point in entry_points(group=PROJECT)
+    }
+    return tuple(
+        Installed(
+            name=name,
+            version=versions.get(name),
+            operations=tuple(() if name in refused else load_plugins([(name, plugin)]).operations),
+            refused=refused.get(name),
+        )
+        for name, plugin in found
+    )
+
+
 def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[Any]]:
     """Every plugin's operations by type. Raises ConfigurationError when one of them is not loaded."""
     loaded = load_plugins(plugins)

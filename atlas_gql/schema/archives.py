@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from atlas_gql.access.actors import Actor
+from atlas_gql.access.authentication import Authentication
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.archive import MEDIA_TYPE
 from atlas_gql.db.database import Database
@@ -58,13 +59,22 @@ Work = Callable[[Request, Context, UUID], Awaitable[Response]]
 
 
 def archive_routes(
-    database: Database, engine: Engine, sealer: Sealer, *, rates: Rates, largest: int
+    authentication: Authentication,
+    database: Database,
+    engine: Engine,
+    sealer: Sealer,
+    *,
+    rates: Rates,
+    largest: int,
 ) -> list[Route]:
     """The two routes; `largest` bounds an archive that is taken in, in bytes."""
     archives = _Archives(database, engine, sealer, largest)
     return [
-        Route("/backups/{uuid}/archive", _ArchiveEndpoint(archives, rates, "GET", archives.export)),
-        Route("/tenants/{uuid}/archives", _ArchiveEndpoint(archives, rates, "POST", archives.take_in)),
+        Route(path, _ArchiveEndpoint(archives, authentication, rates, method, work))
+        for path, method, work in (
+            ("/backups/{uuid}/archive", "GET", archives.export),
+            ("/tenants/{uuid}/archives", "POST", archives.take_in),
+        )
     ]
 
 
@@ -141,8 +151,10 @@ class _Archives:
 class _ArchiveEndpoint(Endpoint):
     """One of the two routes."""
 
-    def __init__(self, archives: _Archives, rates: Rates, method: str, work: Work) -> None:
-        super().__init__(archives.database, rates)
+    def __init__(
+        self, archives: _Archives, authentication: Authentication, rates: Rates, method: str, work: Work
+    ) -> None:
+        super().__init__(authentication, rates)
         self.methods = (method,)
         self._archives = archives
         self._work = work

@@ -16,6 +16,7 @@ from atlas_gql.plugins.api import Operation
 from atlas_gql.schema.credentials import credential_fields
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
+from atlas_gql.schema.invitations import invitation_fields
 from atlas_gql.schema.live.subscriptions import Subscription
 from atlas_gql.schema.members import member_fields
 from atlas_gql.schema.mutations import cancel_field, start_field
@@ -26,6 +27,7 @@ from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.retries import retry_field
 from atlas_gql.schema.starts import StartRefused, start_on_tenants_field
 from atlas_gql.schema.tenants import tenant_fields
+from atlas_gql.schema.tokens import token_fields
 
 
 def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
@@ -44,6 +46,8 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
         *member_fields(errors),
         *tenant_fields(errors),
         start_on_tenants_field(inputs, errors),
+        *token_fields(errors),
+        *invitation_fields(errors),
     ]
     taken = {field.graphql_name or "": "Atlas itself" for field in fields}
     for operation in offered:

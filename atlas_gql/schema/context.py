@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -28,6 +28,8 @@ class Context:
     engine: Engine
     sealer: Sealer
     request_id: str
+    longest_token: timedelta = timedelta(days=366)
+    """How long a token may live that is made here."""
     hub: Hub | None = None
     """What tells of changes; only subscriptions need it."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))

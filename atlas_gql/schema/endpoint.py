@@ -15,23 +15,23 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from atlas_gql.access.actors import Actor
-from atlas_gql.access.tokens import authenticate
-from atlas_gql.db.database import Database
+from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.tokens import Plane
 from atlas_gql.errors import AccessError, NotFound, RateLimited, Unauthenticated
 from atlas_gql.schema import answers
 from atlas_gql.schema.rates import Rates
 from atlas_gql.schema.requests import JSON, Refused, bearer_token, request_id_of
-
-PLANE = "workspace"
 
 
 class Endpoint(ABC):
     """An ASGI application for one path."""
 
     methods: tuple[str, ...]
+    plane: str = Plane.WORKSPACE
+    """Whose tokens are known here; those of the other plane are strangers."""
 
-    def __init__(self, database: Database, rates: Rates) -> None:
-        self._database = database
+    def __init__(self, authentication: Authentication, rates: Rates) -> None:
+        self._authentication = authentication
         self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,12 +63,12 @@ class Endpoint(ABC):
     async def _admitted(self, request: Request) -> Actor:
         """Who asks. Raises Unauthenticated, NotFound (the other plane's token), RateLimited, Refused."""
         token = bearer_token(request)
-        actor = await authenticate(self._database, token) if token else None
+        actor = await self._authentication.actor(token) if token else None
         if actor is None:
             raise Unauthenticated
-        if actor.plane != PLANE:
+        if actor.plane != self.plane:
             raise NotFound
-        self._rates.take(actor.token_id)
+        self._rates.take(actor.proof.key)
         if request.method not in self.methods:
             raise Refused(405, "This method is not allowed here.", Allow=", ".join(self.methods))
         return actor

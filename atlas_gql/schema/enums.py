@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import strawberry
 
+from atlas_gql.access.capabilities import Role
 from atlas_gql.plan_warnings import WARNINGS, WarningCode
 from atlas_gql.plugins.verification import ReadinessState
 from atlas_gql.providers.material import CredentialKind
@@ -30,6 +31,16 @@ def described(description: str, values: Mapping[Any, str]) -> Callable[[E], E]:
 
 
 described("The normalised cause of a failure, the same for every operation.", DESCRIPTIONS)(ReasonCode)
+
+described(
+    "What a member is: owner and manager of a workspace, operator and readonly of some of its tenants.",
+    {
+        "owner": "Everything, members and tokens too.",
+        "manager": "Everything but members, tokens and removing tenants for good.",
+        "operator": "Looks, backs up and plans.",
+        "readonly": "Looks.",
+    },
+)(Role)
 
 described(
     "What an application proves its identity with.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from atlas_gql.access.actors import Actor
+from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.tokens import Plane
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.context import Context
@@ -26,14 +29,18 @@ class GraphQLEndpoint(Endpoint):
     def __init__(
         self,
         live: Live,
+        authentication: Authentication,
         *,
         database: Database,
         engine: Engine,
         sealer: Sealer,
         rates: Rates,
         allow_get: bool,
+        longest_token: timedelta,
     ) -> None:
-        super().__init__(database, rates)
+        super().__init__(authentication, rates)
+        self._database = database
+        self._longest_token = longest_token
         self.methods = ("GET", "POST") if allow_get else ("POST",)
         self._live = live
         self._executor = live.executor
@@ -55,13 +62,7 @@ class GraphQLEndpoint(Endpoint):
         if request.method == "GET" and self._executor.changes_something(document, asked.operation_name):
             raise Refused(405, "Mutations must come by POST.", Allow="POST")
         # One context for one operation: nothing that was read for one is ever shown to another.
-        context = Context(
-            actor=actor,
-            database=self._database.scope(actor.scope),
-            engine=self._engine,
-            sealer=self._sealer,
-            request_id=request_id,
-        )
+        context = self._context(actor, request_id)
         answer = await self._executor.execute(
             document, context, variables=asked.variables, operation_name=asked.operation_name
         )
@@ -71,6 +72,16 @@ class GraphQLEndpoint(Endpoint):
         if asked.wants_cost and answer.executed:
             body |= {"extensions": {"cost": self._cost(document, asked.operation_name)}}
         return json_response(body, status, request_id, media_type=media_type)
+
+    def _context(self, actor: Actor, request_id: str) -> Context:
+        return Context(
+            actor=actor,
+            database=self._database.scope(actor.scope),
+            engine=self._engine,
+            sealer=self._sealer,
+            request_id=request_id,
+            longest_token=self._longest_token,
+        )
 
     def _cost(self, document: Document, operation_name: str | None) -> dict[str, Any]:
         weight = document.weight(operation_name)
@@ -87,8 +98,11 @@ class SchemaEndpoint(Endpoint):
 
     methods = ("GET",)
 
-    def __init__(self, text: str, *, database: Database, rates: Rates) -> None:
-        super().__init__(database, rates)
+    def __init__(
+        self, text: str, authentication: Authentication, *, rates: Rates, plane: str = Plane.WORKSPACE
+    ) -> None:
+        super().__init__(authentication, rates)
+        self.plane = plane
         self._text = text
 
     async def answer(

@@ -22,16 +22,19 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal_column,
     or_,
     true,
 )
 
 from atlas_gql.access.members import MEMBER
 from atlas_gql.db.tables import (
+    api_tokens,
     audit_entries,
     backup_items,
     backup_sets,
     credentials,
+    invitations,
     memberships,
     operation_runs,
     policies,
@@ -128,6 +131,8 @@ WORKSPACES = Listing(
     of=(memberships.c.user_id,),
     link=(memberships.c.workspace_id == workspaces.c.id,),
     sort=BY_NAME,
+    # Where a token opens one of them only.
+    filters={"only": workspaces.c.id == bindparam("only", type_=Uuid)},
 )
 
 TENANTS = Listing(
@@ -187,6 +192,33 @@ WORKSPACE_PROVIDERS = Listing(
     },
 )
 CREDENTIAL_PROVIDERS = Listing(rows=maps.PROVIDER, of=(credentials.c.id,), link=(USES,), sort=("uuid",))
+
+_OF_THE_PLANE = api_tokens.c.plane == literal_column("'workspace'")
+WORKSPACE_TOKENS = Listing(
+    rows=maps.API_TOKEN,
+    of=(api_tokens.c.workspace_id,),
+    link=(_OF_THE_PLANE,),
+    sort=NEWEST_FIRST,
+    descending=True,
+)
+INVITATIONS = Listing(
+    rows=maps.INVITATION, of=(invitations.c.workspace_id,), sort=NEWEST_FIRST, descending=True
+)
+VIEWER_TOKENS = Listing(
+    rows=maps.API_TOKEN,
+    of=(api_tokens.c.user_id,),
+    link=(_OF_THE_PLANE,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    # What a token that is bound, or limited, shows of them.
+    filters={
+        "only": api_tokens.c.workspace_id == bindparam("only", type_=Uuid),
+        "made_with": or_(
+            api_tokens.c.id == bindparam("made_with", type_=Uuid),
+            api_tokens.c.made_with == bindparam("made_with", type_=Uuid),
+        ),
+    },
+)
 
 TENANT_RUNS = Listing(
     rows=maps.OPERATION_RUN,

@@ -22,13 +22,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.access.capabilities import Capability
 from atlas_gql.db.tables import (
+    api_tokens,
     audit_entries,
     backup_contents,
     backup_items,
     backup_sets,
     credentials,
+    invitations,
     memberships,
     operation_runs,
     policies,
@@ -144,6 +147,38 @@ PROVIDER: RowMap = row_map(
     },
     credential_id=providers.c.credential_id,
     write_credential_id=providers.c.write_credential_id,
+)
+
+API_TOKEN = row_map(
+    # Its hash is no attribute of it either.
+    "ApiToken",
+    api_tokens,
+    ("name", "created_at", "expires_at", "revoked_at", "last_used_at", "capabilities", "tenant_ids"),
+    capability=Capability.TOKENS_MANAGE,
+    reads={"owner": ("user_id", "owner_name"), "tenants": ("tenant_ids",), "workspace": ("workspace_id",)},
+    own=Actor.owns_token,
+    owned_by=("user_id", "plane", "made_with"),
+    tenant_id=cast(null(), Uuid),
+    owner_name=select(users.c.name)
+    .where(users.c.id == api_tokens.c.user_id)
+    .correlate(api_tokens)
+    .scalar_subquery(),
+)
+
+INVITATION = row_map(
+    "Invitation",
+    invitations,
+    (
+        *("email", "issuer", "subject", "role", "tenant_ids"),
+        *("created_at", "expires_at", "accepted_at", "revoked_at"),
+    ),
+    capability=Capability.MEMBERS_VIEW,
+    reads={"tenants": ("tenant_ids",), "invitedBy": ("inviter",)},
+    tenant_id=cast(null(), Uuid),
+    inviter=select(users.c.name)
+    .where(users.c.id == invitations.c.invited_by)
+    .correlate(invitations)
+    .scalar_subquery(),
 )
 
 ENDED: ColumnElement[datetime] = literal_column(
@@ -330,6 +365,8 @@ KINDS: dict[str, RowMap] = {
         TENANT_GRANT,
         CREDENTIAL,
         PROVIDER,
+        API_TOKEN,
+        INVITATION,
         OPERATION_RUN,
         RUN_ITEM,
         AUDIT_ENTRY,

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from atlas_gql.db.tables import tenants
-from atlas_gql.schema.rows import own, with_links
+from atlas_gql.schema.rows import unlinked, with_links
 
 if TYPE_CHECKING:
     from atlas_gql.schema.listings import Listing
@@ -186,7 +186,7 @@ def _ordered(shape: Shape, columns: Iterable[ColumnElement[Any]]) -> list[Column
 def _straight(shape: Shape, parents: Any) -> Select[Any]:
     """One parent's page, in one reading."""
     return (
-        select(*shape.listing.rows.selection(own(shape.names)))
+        select(*shape.listing.rows.selection(unlinked(shape.names)))
         .where(*_conditions(shape, parents, {}), *_after(shape))
         .order_by(*_ordered(shape, shape.listing.sort_columns))
         .limit(bindparam("limit", type_=Integer))
@@ -217,7 +217,7 @@ def _merged(shape: Shape, parents: Any, sources: Mapping[str, Any]) -> Select[An
     )
     # One by one, whatever the planner expects: it cannot know how few there are.
     row = (
-        select(*shape.listing.rows.selection(own(shape.names)))
+        select(*shape.listing.rows.selection(unlinked(shape.names)))
         .where(table.c.id == keys.c.id)
         .limit(literal_column("1"))
         .correlate(keys)

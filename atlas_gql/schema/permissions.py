@@ -125,8 +125,15 @@ def held(actor: Actor, row: Any) -> frozenset[str] | None:
     return actor.in_tenant(row.workspace_id, row.tenant_id)
 
 
+def owned(actor: Actor, row: Any, rows: RowMap) -> bool:
+    """Whether a row is the actor's own: then it may be seen whatever else the actor may."""
+    return rows.own is not None and rows.own(actor, row)
+
+
 def visible(actor: Actor, row: Any, rows: RowMap) -> bool:
     """Whether the actor may see a row of this kind."""
+    if owned(actor, row, rows):
+        return True
     capabilities = held(actor, row)
     return capabilities is not None and (rows.capability is None or rows.capability in capabilities)
 
@@ -137,11 +144,12 @@ def granted(actor: Actor, workspace_id: UUID, *capabilities: str) -> tuple[UUID,
     May name tenants of the actor's other workspaces: the statement asks for the workspace as well.
     """
     if actor.reaches_all_of(workspace_id):
-        return None
+        # A token may leave an owner without the capability.
+        return None if (actor.in_workspace(workspace_id) or NOTHING).issuperset(capabilities) else ()
     return tuple(
         sorted(
             tenant_id
-            for tenant_id in actor.grants
+            for tenant_id in actor.named_tenants(workspace_id)
             if (actor.in_tenant(workspace_id, tenant_id) or NOTHING).issuperset(capabilities)
         )
     )
@@ -222,6 +230,16 @@ class ReachesTenant(Permission):
         return info.context.actor.in_tenant(source.workspace_id, tenant_id) is not None
 
 
+class ReachesWorkspace(Permission):
+    """A field that gives the workspace of the source: being a member will do."""
+
+    def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
+        return (
+            source.workspace_id is not None
+            and info.context.actor.in_workspace(source.workspace_id) is not None
+        )
+
+
 class CanSeeWorkspace(Permission):
     """The root field `workspace(id)`: the actor is a member. Absent and foreign cost the same: nothing."""
 
@@ -287,7 +305,8 @@ async def linked(info: Info, source: Any, name: str, rows: RowMap) -> Any:
 
 async def place_of(context: Context, kind: str, uuid: UUID) -> Any:
     """A row that says where a thing belongs: `workspace_id`, `tenant_id`. Raises NotFound out of reach."""
-    row = await load_row(context, KINDS[kind], uuid)
-    if row is None or held(context.actor, row) is None:
+    rows = KINDS[kind]
+    row = await load_row(context, rows, uuid)
+    if row is None or (held(context.actor, row) is None and not owned(context.actor, row, rows)):
         raise NotFound
     return row

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import strawberry
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.tokens import Plane
 from atlas_gql.db.database import Database
 from atlas_gql.metrics import Meter
 from atlas_gql.providers.sealing import Sealer
@@ -19,12 +23,14 @@ from atlas_gql.schema.live.hub import Hub
 from atlas_gql.schema.live.socket import Sockets
 from atlas_gql.schema.live.telling import Live
 from atlas_gql.schema.rates import Rates
+from atlas_gql.schema.system import SystemEndpoint, build_system_schema, host_of
 from atlas_gql.settings import Settings
 
 
 def api_routes(
     schema: strawberry.Schema,
     settings: Settings,
+    authentication: Authentication,
     *,
     database: Database,
     engine: Engine,
@@ -32,7 +38,7 @@ def api_routes(
     hub: Hub,
     meter: Meter,
 ) -> list[BaseRoute]:
-    """`/graphql`, archives and, where clients may ask for the schema, `/schema.graphql`.
+    """`/graphql`, `/system/graphql`, archives and, where clients may ask for them, the schemas.
 
     Raises ConfigurationError for trusted documents that cannot be read.
     """
@@ -54,20 +60,50 @@ def api_routes(
     )
     graphql = GraphQLEndpoint(
         live,
+        authentication,
         database=database,
         engine=engine,
         sealer=sealer,
         rates=rates,
         allow_get=settings.get_queries,
+        longest_token=timedelta(days=settings.token_days),
+    )
+    system = build_system_schema()
+    system_executor = Executor(
+        system,
+        limits=Limits(cost=settings.query_cost),
+        seconds=settings.query_seconds,
+        introspection=settings.introspection,
     )
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
-        WebSocketRoute("/graphql", Sockets(live, database, rates)),
+        Route(
+            "/system/graphql",
+            SystemEndpoint(
+                live.of(system_executor),
+                authentication,
+                database=database,
+                engine=engine,
+                sealer=sealer,
+                rates=rates,
+                allow_get=settings.get_queries,
+                longest_token=timedelta(days=settings.token_days),
+                host=host_of(settings),
+            ),
+        ),
+        WebSocketRoute("/graphql", Sockets(live, authentication, rates)),
         *archive_routes(
-            database, engine, sealer, rates=rates, largest=settings.archive_megabytes * 1_000_000
+            authentication,
+            database,
+            engine,
+            sealer,
+            rates=rates,
+            largest=settings.archive_megabytes * 1_000_000,
         ),
     ]
     if settings.introspection:
-        text = SchemaEndpoint(print_sdl(schema), database=database, rates=rates)
+        text = SchemaEndpoint(print_sdl(schema), authentication, rates=rates)
         routes.append(Route("/schema.graphql", text))
+        system_text = SchemaEndpoint(print_sdl(system), authentication, rates=rates, plane=Plane.PLATFORM)
+        routes.append(Route("/system/schema.graphql", system_text))
     return routes

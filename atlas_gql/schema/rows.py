@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from strawberry.utils.str_converters import to_camel_case
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.db.database import Row
 from atlas_gql.schema.context import Context
 
@@ -56,6 +57,8 @@ class RowMap:
     `columns` is attribute to column; an attribute feeds the field of the same name in camel case.
     `reads` names the attributes of every field that is not fed so, `links` the fields whose rows are read
     together with this one. `capability` is what seeing such a row takes; None where being a member is enough.
+    `own` says of an actor and a row whether it is the actor's own, which takes no capability; `always` are
+    the attributes that every row has for its guards.
     """
 
     kind: str
@@ -64,10 +67,12 @@ class RowMap:
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     links: Mapping[str, Link] = field(default_factory=dict)
     capability: str | None = None
+    own: Callable[[Actor, Any], bool] | None = None
+    always: tuple[str, ...] = ALWAYS
 
     def needed(self, fields: Iterable[str], *more: str) -> tuple[str, ...]:
         """The attributes that these GraphQL fields read, and these ones, in a fixed order."""
-        wanted = {*ALWAYS, *more}
+        wanted = {*self.always, *more}
         for name in fields:
             wanted.update(self.fields.get(name, ()))
         return tuple(sorted(wanted))
@@ -99,13 +104,18 @@ def row_map(
     capability: str | None = None,
     reads: Mapping[str, tuple[str, ...]] | None = None,
     links: Mapping[str, Link] | None = None,
+    own: Callable[[Actor, Any], bool] | None = None,
+    owned_by: tuple[str, ...] = (),
     **other: ColumnElement[Any],
 ) -> RowMap:
-    """A map whose attributes are columns of the same name, and the other ones given."""
+    """A map whose attributes are columns of the same name, and the other ones given.
+
+    `owned_by` are the attributes that `own` reads.
+    """
     columns: dict[str, ColumnElement[Any]] = {
         "uuid": cast(table.c.id, Text),
         **{name: table.c[name] for name in ALWAYS[1:] if name in table.c},
-        **{name: table.c[name] for name in names},
+        **{name: table.c[name] for name in (*names, *owned_by)},
         **other,
     }
     return RowMap(
@@ -115,10 +125,12 @@ def row_map(
         reads=reads or {},
         links=links or {},
         capability=capability,
+        own=own,
+        always=(*ALWAYS, *owned_by),
     )
 
 
-def own(names: Iterable[str]) -> tuple[str, ...]:
+def unlinked(names: Iterable[str]) -> tuple[str, ...]:
     """Those attributes that are of the row itself, and not of one that it is linked to."""
     return tuple(name for name in names if INSIDE not in name)
 
@@ -130,7 +142,7 @@ def with_links(
 
     `base` is a subquery of the rows with their own attributes, `source` what it was joined to so far.
     """
-    columns: list[ColumnElement[Any]] = [base.c[name].label(prefix + name) for name in own(names)]
+    columns: list[ColumnElement[Any]] = [base.c[name].label(prefix + name) for name in unlinked(names)]
     inner: dict[str, list[str]] = {}
     for name in names:
         link_name, _, attribute = name.partition(INSIDE)
@@ -141,7 +153,7 @@ def with_links(
         to = link.to()
         # One by one, in the order of the rows, whatever the planner expects.
         row = (
-            select(*to.selection(own(attributes)))
+            select(*to.selection(unlinked(attributes)))
             .where(to.table.c.id == base.c[link.by])
             .limit(literal_column("1"))
             .correlate(base)
@@ -178,7 +190,7 @@ class Linked:
 def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
     # The kind goes with the row, for the sake of fields that give any kind of thing.
     kind: ColumnElement[str] = literal_column(f"'{rows.kind}'").label("kind_")
-    found = select(*rows.selection(own(names))).where(
+    found = select(*rows.selection(unlinked(names))).where(
         rows.table.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
     )
     base = found.subquery("found")
@@ -187,9 +199,10 @@ def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
 
 
 async def load_row(
-    context: Context, rows: RowMap, uuid: UUID | str, names: tuple[str, ...] = ALWAYS
+    context: Context, rows: RowMap, uuid: UUID | str, names: tuple[str, ...] | None = None
 ) -> Row | None:
     """The row with this key, whoever may see it; all asked for at one level come with one statement."""
+    names = names or rows.always
 
     async def load(keys: list[str]) -> list[Row | None]:
         found = await context.database.fetch(_by_id(rows, names), ids=keys)

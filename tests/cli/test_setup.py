@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import orjson
+import pytest
 
 from atlas_gql.access.tokens import authenticate
 from atlas_gql.cli import plugins
@@ -192,6 +193,35 @@ def test_tokens_are_audited_without_what_opens_anything(made, place, audited):
     made("token", "revoke", token["id"])
     details = {"user": place.user_id, "name": "ops", "plane": "platform"}
     assert audited(token["id"]) == [("token.created", details), ("token.revoked", details)]
+
+
+def test_a_token_can_be_limited(atlas, made, place, database_url, audited):
+    made("membership", "create", "--workspace", place.workspace, "--user", place.user, "--role", "manager")
+    limits = ("--workspace", place.workspace, "--capability", "runs.view", "--tenant", place.tenant)
+    token = made("token", "create", "--user", place.user, "--name", "dashboard", *limits)
+    actor = _actor(database_url, token["token"])
+    workspace_id, tenant_id = uuid.UUID(place.workspace_id), uuid.UUID(place.tenant_id)
+    assert (actor.in_workspace(workspace_id), actor.in_tenant(workspace_id, tenant_id)) == (
+        frozenset(),
+        frozenset({"runs.view"}),
+    )
+    [listed] = made("token", "list", "--user", place.user)
+    assert (listed["capabilities"], listed["tenant_ids"]) == (["runs.view"], [place.tenant_id])
+    details = {"user": place.user_id, "name": "dashboard", "plane": "workspace"}
+    limited = {"capabilities": ["runs.view"], "tenants": [place.tenant_id]}
+    assert audited(token["id"]) == [("token.created", details | limited)]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        pytest.param(("--days", "100000"), "days", id="for-too-long"),
+        pytest.param(("--plane", "platform", "--capability", "runs.view"), "plane", id="of-the-platform"),
+    ],
+)
+def test_what_no_token_can_be(atlas, place, given, field):
+    refused = atlas("token", "create", "--user", place.user, "--name", "n", *given)
+    assert f"({field})" in refused.stderr
 
 
 def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows):

@@ -1,6 +1,6 @@
-"""Whether `schema.graphql` may become what clients rely on: `python -m conformance.schema [BASE]`.
+"""Whether the schemas in git may become what clients rely on: `python -m conformance.schema [BASE]`.
 
-It is linted as `tests/npm/eslint.config.js` says, and compared with that of BASE, a commit. What breaks
+They are linted as `tests/npm/eslint.config.js` says, and compared with those of BASE, a commit. What breaks
 clients must stand in `docs/api-changes.md`, word for word.
 """
 
@@ -15,8 +15,9 @@ from graphql.utilities import find_breaking_changes
 from conformance.node import run
 from support.paths import ROOT
 
-SDL = "schema.graphql"
+SCHEMAS = ("schema.graphql", "system.graphql")
 CHANGES = ROOT / "docs" / "api-changes.md"
+ESLINT = ("tests/npm/node_modules/eslint/bin/eslint.js", "-c", "tests/npm/eslint.config.js")
 BRANCH = "origin/main"
 
 
@@ -54,12 +55,18 @@ def main(given: str | None) -> int:
     except subprocess.CalledProcessError:
         sys.stdout.write(f"schema-check: nothing to compare with; fetch {BRANCH}, or say BASE=commit\n")
         return 1
-    new = (ROOT / SDL).read_text()
-    missing = unlisted(breaking(_git("show", f"{base}:{SDL}"), new), CHANGES.read_text())
+    changes = [
+        change
+        for name in SCHEMAS
+        if _git("ls-tree", base, name)  # one that is new breaks nobody
+        for change in breaking(_git("show", f"{base}:{name}"), (ROOT / name).read_text())
+    ]
+    missing = unlisted(changes, CHANGES.read_text())
     for change in missing:
         sys.stdout.write(f"breaks clients, and {CHANGES.relative_to(ROOT)} does not list it: {change}\n")
     try:
-        run("tests/npm/node_modules/eslint/bin/eslint.js", "-c", "tests/npm/eslint.config.js", SDL)
+        for name in SCHEMAS:  # each by itself: the linter knows one schema at a time
+            run(*ESLINT, name, ATLAS_SCHEMA=name)
     except subprocess.CalledProcessError as exc:
         sys.stdout.write(exc.stdout)
         return 1

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from graphql import OperationDefinitionNode, OperationType, parse
 
-from support.documents import blocks
+from support.documents import CLIENTS, blocks
 from support.paths import ROOT
 from support.steps import faults
 from support.watching import PLAIN, by_sse, events
@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "api.md"
 (CURL,) = (block for block in blocks("sh", PAGE) if block.text.startswith("curl -N "))
 SUBSCRIPTIONS = [
     pytest.param(block.text, operation, id=block.name)
-    for block in blocks("graphql")
+    for block in blocks("graphql", *CLIENTS)
     for operation in parse(block.text).definitions
     if isinstance(operation, OperationDefinitionNode) and operation.operation is OperationType.SUBSCRIPTION
 ]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, parse
 
-from support.documents import Block, blocks
+from support.documents import CLIENTS, Block, blocks
 from support.world import World
 
-BLOCKS = [(block, parse(block.text)) for block in blocks("graphql")]
+BLOCKS = [(block, parse(block.text)) for block in blocks("graphql", *CLIENTS)]
 
 
 def operation(document: DocumentNode) -> OperationDefinitionNode:

@@ -74,6 +74,19 @@ PROVIDERS_STATEMENTS = 6
 credentials; its credentials; the providers of all of those, with how many they are."""
 
 
+TOKENS = """
+query Tokens($id: ID!) {
+  viewer { tokens { nodes { name owner { name } tenants { name } workspace { name } } } }
+  workspace(id: $id) { invitations { nodes { email tenants { name } } } }
+}
+"""
+TOKENS_STATEMENTS = 6
+"""Who asks; the viewer's tokens, with their tenants and workspaces; the workspace; its invitations. Their
+tenants are those of the tokens, read once."""
+CREATE = """mutation C($input: CreateTokenInput!) { createToken(input: $input) { __typename } }"""
+INVITE = """mutation I($input: InviteMemberInput!) { inviteMember(input: $input) { __typename } }"""
+
+
 @pytest.fixture(scope="module")
 def quiet(test_database: TestDatabase, simulator: Running) -> Iterator[Installation]:
     """An API without a worker, so that nobody else makes statements in its loop."""
@@ -140,3 +153,20 @@ def test_a_page_of_providers_costs_a_fixed_number_of_statements(quiet, statement
         assert [len(page["nodes"]) for page in lists] == [size] * 3
         counted[size] = len(statements)
     assert counted == {2: PROVIDERS_STATEMENTS, 9: PROVIDERS_STATEMENTS}
+
+
+def test_tokens_and_invitations_cost_a_fixed_number_of_statements(quiet, statements):
+    place = quiet.new_place()
+    reached = [place.tenant_id, *(place.add_tenant(str(uuid4()), f"{n}.example").tenant_id for n in range(4))]
+    of = {"workspaceId": place.workspace_id, "tenantIds": reached}
+    counted = []
+    for n in range(3):
+        place.ask(CREATE, input={**of, "name": str(n)})
+        place.ask(INVITE, input={**of, "role": "READONLY", "email": f"{n}@b.example"})
+        statements.clear()
+        answer = place.ask(TOKENS, id=place.workspace_id)
+        assert "errors" not in answer
+        assert len(answer["data"]["viewer"]["tokens"]["nodes"][0]["tenants"]) == 5
+        assert len(answer["data"]["workspace"]["invitations"]["nodes"]) == n + 1
+        counted.append(len(statements))
+    assert counted == [TOKENS_STATEMENTS] * 3

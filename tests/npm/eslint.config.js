@@ -16,7 +16,7 @@ export default [
     files: ["**/*.graphql"],
     languageOptions: {
       parser: graphql.parser,
-      parserOptions: { graphQLConfig: { schema: "schema.graphql" } },
+      parserOptions: { graphQLConfig: { schema: process.env.ATLAS_SCHEMA } },
     },
     plugins: { "@graphql-eslint": graphql },
     rules: {

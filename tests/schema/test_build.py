@@ -177,10 +177,12 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.createCredential": ["providers.manage"],
         "Mutation.createTenant": ["tenants.manage"],
         "Mutation.createProvider": ["providers.manage"] * 3,
+        "Mutation.createToken": [None],  # any member may, and gives nothing but what is the member's own
         "Mutation.deleteBackupSet": ["backups.delete"],
         "Mutation.deleteCredential": ["providers.manage"],
         "Mutation.deleteProvider": ["providers.manage"],
         "Mutation.grantTenants": ["members.manage"],
+        "Mutation.inviteMember": ["members.manage"],
         "Mutation.leaveWorkspace": [None],  # it takes nothing but being a member
         "Mutation.purgeTenant": ["tenants.purge"],
         "Mutation.removeMember": ["members.manage"],
@@ -188,6 +190,8 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.renameTenant": ["tenants.manage"],
         "Mutation.retryRun": ["the operation's own"],
         "Mutation.revokeGrants": ["members.manage"],
+        "Mutation.revokeInvitation": ["members.manage"],
+        "Mutation.revokeToken": ["tokens.manage"],
         "Mutation.rotateCredential": ["providers.manage"],
         "Mutation.setBackupRetention": ["backups.delete"],
         "Mutation.startOnTenants": ["the operation's own"],

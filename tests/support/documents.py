@@ -10,6 +10,8 @@ from pathlib import Path
 from support.paths import ROOT
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+CLIENTS = tuple(page for page in PAGES if page.name != "operations.md")
+"""The pages whose GraphQL is for `/graphql`; that of the operators' page is for the platform."""
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 

@@ -65,6 +65,8 @@ def make_world(place: Place) -> World:
         "providerId": provider_of(other)["id"],
         "credentialId": spare["id"],
         "writeCredentialId": secret_of(place, "Spare for writes")["id"],
+        "tokenId": _spare_token(place),
+        "invitationId": _invitation(place),
         "secret": secrets.token_urlsafe(24),
         "tenantId": place.tenant_id,
         "otherTenantId": other.tenant_id,
@@ -94,6 +96,24 @@ def provider_of(place: Place) -> dict[str, Any]:
     answer = place.ask("query P($id: ID!) { tenant(id: $id) { provider { id } } }", id=place.tenant_id)
     provider: dict[str, Any] = answer["data"]["tenant"]["provider"]
     return provider
+
+
+def _spare_token(place: Place) -> str:
+    """The id of a token that nobody uses."""
+    create = """mutation C($input: CreateTokenInput!) {
+      createToken(input: $input) { ... on CreateTokenPayload { apiToken { id } } } }"""
+    given = {"workspaceId": place.workspace_id, "name": "spare"}
+    id_: str = place.ask(create, input=given)["data"]["createToken"]["apiToken"]["id"]
+    return id_
+
+
+def _invitation(place: Place) -> str:
+    """The id of an invitation that waits."""
+    invite = """mutation I($input: InviteMemberInput!) {
+      inviteMember(input: $input) { ... on InvitationPayload { invitation { id } } } }"""
+    given = {"workspaceId": place.workspace_id, "role": "MANAGER", "email": "somebody@example.com"}
+    id_: str = place.ask(invite, input=given)["data"]["inviteMember"]["invitation"]["id"]
+    return id_
 
 
 def _policy_key(place: Place, backup: str) -> str:

@@ -7,7 +7,15 @@ from atlas_gql.db.tables.restores import restore_items, restore_runs
 from atlas_gql.db.tables.runs import idempotency_keys, operation_runs, run_items
 from atlas_gql.db.tables.tenants import credentials, policies, providers, tenants
 from atlas_gql.db.tables.workers import workers
-from atlas_gql.db.tables.workspaces import api_tokens, memberships, tenant_grants, users, workspaces
+from atlas_gql.db.tables.workspaces import (
+    api_tokens,
+    identities,
+    invitations,
+    memberships,
+    tenant_grants,
+    users,
+    workspaces,
+)
 
 __all__ = [
     "api_tokens",
@@ -17,6 +25,8 @@ __all__ = [
     "backup_sets",
     "credentials",
     "idempotency_keys",
+    "identities",
+    "invitations",
     "memberships",
     "metadata",
     "operation_runs",

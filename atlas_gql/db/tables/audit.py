@@ -51,4 +51,10 @@ audit_entries = Table(
     newest("workspace_id", "outcome", partly=True),
     newest("workspace_id", "resource_id", partly=True),
     newest("workspace_id", "request_id", partly=True),
+    Index(
+        "ix_audit_entries_platform",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("workspace_id IS NULL OR starts_with(action, 'workspace.')"),
+    ),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
@@ -81,6 +83,60 @@ tenant_grants = Table(
     Index(None, "user_id", "workspace_id"),
 )
 
+# Who somebody is to an issuer of OpenID Connect; an address is no identity, it can change hands.
+identities = Table(
+    "identities",
+    metadata,
+    required("issuer"),
+    required("subject"),
+    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False),
+    created_at(),
+    PrimaryKeyConstraint("issuer", "subject"),
+    Index(None, "user_id"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    primary_key(),
+    workspace_id(),
+    # Either a verified address, in lower case, or an identity.
+    Column("email", Text),
+    Column("issuer", Text),
+    Column("subject", Text),
+    required("role"),
+    # Of an operator or reader. No foreign key: of what is gone by then, nothing is granted.
+    Column("tenant_ids", ARRAY(Uuid)),
+    # Null for the platform.
+    Column("invited_by", Uuid, ForeignKey("users.id")),
+    created_at(),
+    Column("expires_at", instant("expires_at").type, nullable=False),
+    instant("accepted_at"),
+    instant("revoked_at"),
+    one_of("role", ("owner", "manager", "operator", "readonly")),
+    CheckConstraint(
+        "CASE WHEN email IS NULL THEN issuer IS NOT NULL AND subject IS NOT NULL"
+        " ELSE issuer IS NULL AND subject IS NULL END",
+        name="whom",
+    ),
+    CheckConstraint(
+        "(role IN ('operator', 'readonly')) = (coalesce(cardinality(tenant_ids), 0) > 0)", name="tenant_ids"
+    ),
+    CheckConstraint("accepted_at IS NULL OR revoked_at IS NULL", name="one_end"),
+    Index(None, "workspace_id", text("created_at DESC"), text("id DESC")),
+    Index(
+        "ix_invitations_open_email",
+        "email",
+        postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL AND email IS NOT NULL"),
+    ),
+    Index(
+        "ix_invitations_open_identity",
+        "issuer",
+        "subject",
+        postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL AND subject IS NOT NULL"),
+    ),
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,
@@ -94,8 +150,28 @@ api_tokens = Table(
     created_at(),
     Column("expires_at", instant("expires_at").type, nullable=False),
     instant("revoked_at"),
+    # Kept to a minute or two: no request waits for it.
     instant("last_used_at"),
+    # The only workspace that it opens; null for every one of its user's.
+    Column("workspace_id", Uuid, ForeignKey("workspaces.id")),
+    # What it leaves of its user's rights; null for all of them. No foreign key: what names a tenant that is
+    # gone opens nothing, and must not become a token without bounds.
+    Column("capabilities", ARRAY(Text)),
+    Column("tenant_ids", ARRAY(Uuid)),
+    # The limited token that made it, and takes it along when it is revoked.
+    Column("made_with", Uuid),
+    ForeignKeyConstraint(["made_with", "user_id"], ["api_tokens.id", "api_tokens.user_id"]),
+    UniqueConstraint("id", "user_id"),
     UniqueConstraint("hash"),
     one_of("plane", ("workspace", "platform")),
+    CheckConstraint(
+        "plane = 'workspace' OR (workspace_id IS NULL AND capabilities IS NULL AND tenant_ids IS NULL)",
+        name="bounds_are_of_a_workspace",
+    ),
+    CheckConstraint("tenant_ids IS NULL OR workspace_id IS NOT NULL", name="tenants_are_of_a_workspace"),
+    CheckConstraint("cardinality(capabilities) > 0", name="capabilities"),
+    CheckConstraint("cardinality(tenant_ids) > 0", name="tenant_ids"),
     Index(None, "user_id"),
+    Index(None, "workspace_id"),
+    Index(None, "made_with"),
 )

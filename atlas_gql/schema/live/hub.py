@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from atlas_gql.access.actors import Actor
-from atlas_gql.access.tokens import actors_of_tokens
+from atlas_gql.access.tokens import actors_again
 from atlas_gql.db.database import Database
 from atlas_gql.errors import Unauthenticated
 from atlas_gql.schema.live.changes import Changes, changed, now
@@ -57,7 +57,7 @@ class Watcher:
         self._topic = topic
         self._workspace_id = workspace_id
         self._woken = asyncio.Event()
-        self.token_id = actor.token_id
+        self.proof = actor.proof
         self._actor: Actor | None = actor
 
     @property
@@ -192,11 +192,11 @@ class Hub:
         """Look once, and tell the watchers; False when there was more than one look can read."""
         waiting, topics = self._waiting, dict(self._topics)
         self._waiting = []
-        tokens = {watcher.token_id for topic in topics.values() for watcher in topic.watchers}
+        proofs = {watcher.proof for topic in topics.values() for watcher in topic.watchers}
         try:
             found = await self._changes(topics)
             # After the rows: nobody is shown what they may not see any more.
-            actors = await actors_of_tokens(self.database, tokens)
+            actors = await actors_again(self.database, proofs)
         except BaseException:
             self._waiting += waiting
             raise
@@ -209,8 +209,8 @@ class Hub:
                 topic.newest = news[workspace_id]
             for watcher in topic.watchers:
                 # Who came in the meantime is looked for by the next one.
-                if watcher.token_id in tokens:
-                    watcher.tell(actors.get(watcher.token_id), news=workspace_id in news)
+                if watcher.proof in proofs:
+                    watcher.tell(actors.get(watcher.proof), news=workspace_id in news)
         if len(found.rows) >= MOST:
             self._waiting += waiting
             return False

@@ -10,7 +10,6 @@ import asyncio
 import uuid
 from contextlib import aclosing
 from typing import Any
-from uuid import UUID
 
 import orjson
 import structlog
@@ -18,11 +17,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from atlas_gql.access.tokens import authenticate
-from atlas_gql.db.database import Database
+from atlas_gql.access.actors import Proof
+from atlas_gql.access.authentication import Authentication
+from atlas_gql.access.tokens import Plane
 from atlas_gql.errors import NotFound, RateLimited, TooManySubscriptions, Unauthenticated
 from atlas_gql.schema import answers
-from atlas_gql.schema.endpoint import PLANE
 from atlas_gql.schema.live.hub import Closing
 from atlas_gql.schema.live.seats import Seats
 from atlas_gql.schema.live.telling import ONLY_SUBSCRIPTIONS, Live
@@ -54,9 +53,9 @@ class Close(Exception):
 class Sockets:
     """The ASGI application for WebSockets on one path."""
 
-    def __init__(self, live: Live, database: Database, rates: Rates) -> None:
+    def __init__(self, live: Live, authentication: Authentication, rates: Rates) -> None:
         self.live = live
-        self.database = database
+        self.authentication = authentication
         self.rates = rates
         self.seats = Seats(of_token=OF_TOKEN, in_all=IN_ALL)
 
@@ -97,37 +96,37 @@ class _Conversation:
             raise Close(4406, f"Subprotocol not acceptable: {PROTOCOL} is spoken here")
         try:
             async with asyncio.timeout(INIT_WITHIN):
-                token_id = await self._begin()
+                proof = await self._begin()
         except TimeoutError:
             raise Close(4408, "Connection initialisation timeout") from None
         try:
-            with self._sockets.seats.taken(token_id):
+            with self._sockets.seats.taken(proof.key):
                 await self._send({"type": "connection_ack"})
                 async with asyncio.TaskGroup() as group:
                     while True:
-                        self._take(await self._message(), group, token_id)
+                        self._take(await self._message(), group, proof)
         except TooManySubscriptions as exc:
             raise Close(1013, exc.code) from None
 
-    async def _begin(self) -> UUID:
-        """The id of the token that the client shows. Raises Close."""
+    async def _begin(self) -> Proof:
+        """How the client proves who it is. Raises Close."""
         message = await self._message()
         if message["type"] != "connection_init":
             raise Close(4401, "Unauthorized")
         given = message.get("payload")
         shown = given.get("authorization") or given.get("Authorization") if isinstance(given, dict) else None
         token = token_in(shown if isinstance(shown, str) else self._header())
-        actor = await authenticate(self._sockets.database, token) if token else None
+        actor = await self._sockets.authentication.actor(token) if token else None
         if actor is None:
             raise Close(4401, Unauthenticated.code)
-        if actor.plane != PLANE:
+        if actor.plane != Plane.WORKSPACE:
             raise Close(4404, NotFound.code)
-        return actor.token_id
+        return actor.proof
 
     def _header(self) -> str:
         return HTTPConnection(self._socket.scope).headers.get("authorization", "")
 
-    def _take(self, message: dict[str, Any], group: asyncio.TaskGroup, token_id: UUID) -> None:
+    def _take(self, message: dict[str, Any], group: asyncio.TaskGroup, proof: Proof) -> None:
         kind, id_ = message["type"], message.get("id")
         if kind == "ping":
             group.create_task(self._send({"type": "pong"}))
@@ -137,16 +136,16 @@ class _Conversation:
             if id_ in self._subscriptions:
                 raise Close(4409, "A subscription of this id exists already")
             asked = _asked(message.get("payload"))
-            self._subscriptions[id_] = group.create_task(self._subscription(id_, asked, token_id))
+            self._subscriptions[id_] = group.create_task(self._subscription(id_, asked, proof))
         elif kind == "complete" and isinstance(id_, str):
             if task := self._subscriptions.pop(id_, None):
                 task.cancel()
         elif kind != "pong":
             raise Close(4400, "Invalid message")
 
-    async def _subscription(self, id_: str, asked: GraphQLRequest, token_id: UUID) -> None:
+    async def _subscription(self, id_: str, asked: GraphQLRequest, proof: Proof) -> None:
         try:
-            await self._answer(id_, asked, token_id)
+            await self._answer(id_, asked, proof)
         except Unauthenticated as exc:
             raise Close(4401, exc.code) from None
         except Closing:
@@ -155,7 +154,7 @@ class _Conversation:
             if self._subscriptions.get(id_) is asyncio.current_task():
                 del self._subscriptions[id_]
 
-    async def _answer(self, id_: str, asked: GraphQLRequest, token_id: UUID) -> None:
+    async def _answer(self, id_: str, asked: GraphQLRequest, proof: Proof) -> None:
         request_id = str(uuid.uuid4())
         document = self._live.read(asked)
         if len(self._subscriptions) > OF_SOCKET:
@@ -167,12 +166,12 @@ class _Conversation:
             await self._error(id_, refused)
             return
         try:
-            self._sockets.rates.take(token_id)
+            self._sockets.rates.take(proof.key)
         except RateLimited as exc:
             body = answers.refusal(exc.message, exc.code, request_id, retryAfter=exc.retry_after)
             await self._error(id_, body)
             return
-        actor = await self._live.actor(token_id)
+        actor = await self._live.actor(proof)
         told = self._live.answers(actor, asked, document, request_id=request_id, transport="websocket")
         async with aclosing(told):
             async for body in told:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, TypedDict
-from uuid import UUID
 
 from graphql import GraphQLError
 from psycopg import OperationalError
 
-from atlas_gql.access.actors import Actor
-from atlas_gql.access.tokens import actor_of_token
+from atlas_gql.access.actors import Actor, Proof
+from atlas_gql.access.tokens import actors_again
 from atlas_gql.db.database import Database
 from atlas_gql.errors import AtlasError, Unauthenticated
 from atlas_gql.metrics import Meter
@@ -59,9 +58,21 @@ class Live:
         self._meter = meter
         self._seats = Seats(of_token=OF_TOKEN, in_all=IN_ALL)
 
-    async def actor(self, token_id: UUID) -> Actor:
-        """The actor behind a token as its rights are now. Raises Unauthenticated."""
-        actor = await actor_of_token(self._database, token_id)
+    def of(self, executor: Executor) -> Live:
+        """The same for the operations of another schema."""
+        return Live(
+            executor,
+            database=self._database,
+            engine=self._engine,
+            sealer=self._sealer,
+            hub=self.hub,
+            meter=self._meter,
+            trusted=self._trusted,
+        )
+
+    async def actor(self, proof: Proof) -> Actor:
+        """The actor behind a proof as its rights are now. Raises Unauthenticated."""
+        actor = (await actors_again(self._database, [proof])).get(proof)
         if actor is None:
             raise Unauthenticated
         return actor
@@ -75,7 +86,7 @@ class Live:
 
     def check_room(self, actor: Actor) -> None:
         """Raises TooManySubscriptions when the actor could not begin another one now."""
-        with self._seats.taken(actor.token_id):
+        with self._seats.taken(actor.proof.key):
             pass
 
     async def answers(
@@ -86,7 +97,7 @@ class Live:
         Raises Unauthenticated when the token ends, Closing when the client should come again.
         """
         try:
-            with self._seats.taken(actor.token_id), self._meter.watching.one_more(transport):
+            with self._seats.taken(actor.proof.key), self._meter.watching.one_more(transport):
                 async with aclosing(self._answers(actor, asked, document, request_id)) as bodies:
                     async for body in bodies:
                         self._meter.told.add(transport)

@@ -14,12 +14,14 @@ from atlas_gql.schema import ids, lists
 from atlas_gql.schema.connections import After, Connection, First
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
+from atlas_gql.schema.filters import given
 from atlas_gql.schema.pages import WITHIN
 from atlas_gql.schema.permissions import HasCapability, HasCapabilitySomewhere, granted
 from atlas_gql.schema.stats import RunStatsBucket
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.backups import BackupSet, SetFilter
 from atlas_gql.schema.types.credentials import Credential
+from atlas_gql.schema.types.invitations import Invitation
 from atlas_gql.schema.types.members import Member, MemberFilter
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.policies import PoliciesFilter, Policy
@@ -28,6 +30,7 @@ from atlas_gql.schema.types.restores import RestoreFilter, RestoreRun
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, page_of_runs
 from atlas_gql.schema.types.stats import BucketArgument, RunStats, Since, Until, run_stats
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
+from atlas_gql.schema.types.tokens import ApiToken
 
 MOST_HOURS = 24 * 366 * 10
 
@@ -74,6 +77,24 @@ class Workspace(Node):
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Credential] | None:
         return await lists.CREDENTIALS.page(info, self.uuid, first=first, after=after)
+
+    @resolved(
+        "Who was invited to become a member, the newest first; also those who came, and those who may not any"
+        " more.",
+        HasCapability(Capability.MEMBERS_VIEW),
+    )
+    async def invitations(
+        self, info: Info, first: First = 25, after: After = None
+    ) -> Connection[Invitation] | None:
+        return await lists.INVITATIONS.page(info, self.uuid, first=first, after=after)
+
+    @resolved(
+        "The API tokens that its members made for it, the newest first; not those for all of a user's"
+        " workspaces.",
+        HasCapability(Capability.TOKENS_MANAGE),
+    )
+    async def tokens(self, info: Info, first: First = 25, after: After = None) -> Connection[ApiToken] | None:
+        return await lists.WORKSPACE_TOKENS.page(info, self.uuid, first=first, after=after)
 
     @resolved(
         "How its tenants are reached, the oldest first; of those tenants whose provider you may see.",
@@ -207,8 +228,20 @@ class Viewer:
     def id(self) -> strawberry.ID:
         return ids.encode("User", self.uuid)
 
-    @resolved("The workspaces that you are a member of, by name.")
+    @resolved("The workspaces that you are a member of and that your token opens, by name.")
     async def workspaces(
         self, info: Info, first: First = 25, after: After = None
     ) -> Connection[Workspace] | None:
-        return await lists.WORKSPACES.page(info, self.uuid, first=first, after=after)
+        only = given(only=info.context.actor.bounds.workspace_id)
+        return await lists.WORKSPACES.page(info, self.uuid, first=first, after=after, where=only)
+
+    @resolved(
+        "Your API tokens, the newest first. A token for one workspace shows those for the same one; a limited"
+        " token shows itself, and those that were made with it."
+    )
+    async def tokens(self, info: Info, first: First = 25, after: After = None) -> Connection[ApiToken] | None:
+        actor = info.context.actor
+        where = given(
+            only=actor.bounds.workspace_id, made_with=actor.token_id if actor.bounds.limited else None
+        )
+        return await lists.VIEWER_TOKENS.page(info, self.uuid, first=first, after=after, where=where)

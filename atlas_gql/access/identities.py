@@ -1,0 +1,158 @@
+"""From what a login proves to a user: linked by issuer and subject, made when an invitation waits."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, case, exists, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from atlas_gql import audit
+from atlas_gql.access import tokens
+from atlas_gql.access.actors import Actor
+from atlas_gql.access.capabilities import Role
+from atlas_gql.access.invitations import WAITING
+from atlas_gql.access.logins import Login
+from atlas_gql.access.members import MEMBER
+from atlas_gql.audit import By
+from atlas_gql.db.database import ENGINE, Database, Row, Transaction
+from atlas_gql.db.ids import new_id
+from atlas_gql.db.statements import adding
+from atlas_gql.db.tables import (
+    identities,
+    invitations,
+    memberships,
+    tenant_grants,
+    tenants,
+    users,
+)
+from atlas_gql.values import LONGEST_NAME
+
+_one = select(literal_column("1")).subquery("one")
+# Both in one statement: between two of them, somebody else's first login could take effect.
+_WHO = select(*tokens.RIGHTS, select(exists().where(WAITING)).scalar_subquery().label("invited")).select_from(
+    _one.outerjoin(
+        identities.join(users, users.c.id == identities.c.user_id),
+        and_(
+            identities.c.issuer == bindparam("issuer"),
+            identities.c.subject == bindparam("subject"),
+            users.c.disabled_at.is_(None),
+        ),
+    )
+)
+# Two first logins of one person are one after the other.
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 11)))
+_WAITING = select(invitations).where(WAITING).order_by(invitations.c.id).with_for_update()
+_KNOWN = (
+    select(users.c.id, users.c.name, users.c.disabled_at)
+    .select_from(identities.join(users, users.c.id == identities.c.user_id))
+    .where(identities.c.issuer == bindparam("issuer"), identities.c.subject == bindparam("subject"))
+)
+_ADD_USER = adding(users, "id", "name", "email").on_conflict_do_nothing(index_elements=["name"])
+_LINK = adding(identities, "issuer", "subject", "user_id")
+_ACCEPT = (
+    update(invitations).where(invitations.c.id == bindparam("of_invitation")).values(accepted_at=func.now())
+)
+_rank = {Role.OWNER.value: 3, Role.MANAGER.value: 2, MEMBER: 1}
+_JOIN = insert(memberships).values(
+    workspace_id=bindparam("workspace_id"), user_id=bindparam("user_id"), role=bindparam("role")
+)
+# What somebody has already is never taken away by an invitation.
+_JOIN = _JOIN.on_conflict_do_update(
+    index_elements=["workspace_id", "user_id"],
+    set_={
+        "role": case(
+            (
+                case(_rank, value=_JOIN.excluded.role) > case(_rank, value=memberships.c.role),
+                _JOIN.excluded.role,
+            ),
+            else_=memberships.c.role,
+        )
+    },
+)
+_STILL_THERE = select(tenants.c.id).where(
+    tenants.c.workspace_id == bindparam("of_workspace"),
+    tenants.c.id == any_(bindparam("tenant_ids", type_=ARRAY(Uuid))),
+    tenants.c.archived_at.is_(None),
+)
+_GRANT = insert(tenant_grants).values(
+    tenant_id=bindparam("tenant_id"),
+    workspace_id=bindparam("workspace_id"),
+    user_id=bindparam("user_id"),
+    role=bindparam("role"),
+)
+_GRANT = _GRANT.on_conflict_do_update(
+    index_elements=["tenant_id", "user_id"],
+    set_={"role": _GRANT.excluded.role},
+    where=_GRANT.excluded.role == Role.OPERATOR.value,
+)
+
+
+async def actor_of_login(database: Database, login: Login) -> Actor | None:
+    """The actor behind a login; None for whoever is neither known nor invited, or is disabled.
+
+    Costs one statement; the login that accepts an invitation takes a transaction more.
+    """
+    asked = {"issuer": login.issuer, "subject": login.subject, "email": login.email}
+    row = await database.scope(ENGINE).one(_WHO, **asked)
+    if row is not None and row.invited:
+        async with database.scope(ENGINE).begin() as tx:
+            await _accept(tx, login, asked)
+            row = await tx.one(_WHO, **asked)
+    if row is None or row.user_id is None:
+        return None
+    return tokens.actor_of_rights(row, ends_at=login.ends_at)
+
+
+async def _accept(tx: Transaction, login: Login, asked: dict[str, Any]) -> None:
+    """Accept every invitation that waits for this login."""
+    await tx.one(_LOCK, key=f"{login.issuer} {login.subject}")
+    known = await tx.one(_KNOWN, issuer=login.issuer, subject=login.subject)
+    if known is not None and known.disabled_at is not None:
+        return
+    waiting = await tx.fetch(_WAITING, **asked)
+    if not waiting:
+        return
+    user_id, name = (known.id, known.name) if known else await _add_user(tx, login)
+    by = By(kind="user", name=name, user_id=user_id)
+    if known is None:
+        await audit.record(
+            tx, by=by, action="user.created", resource=("User", str(user_id)), details={"name": name}
+        )
+    for invitation in waiting:
+        await _join(tx, by, user_id, invitation)
+
+
+async def _add_user(tx: Transaction, login: Login) -> tuple[UUID, str]:
+    user_id = new_id()
+    wanted = login.name or "Somebody"
+    # Names are unique, and whoever comes second is told apart.
+    for name in (wanted, f"{wanted[: LONGEST_NAME - 40]} ({user_id})"):
+        if await tx.execute(_ADD_USER, id=user_id, name=name, email=login.email):
+            break
+    await tx.execute(_LINK, issuer=login.issuer, subject=login.subject, user_id=user_id)
+    return user_id, name
+
+
+async def _join(tx: Transaction, by: By, user_id: UUID, invitation: Row) -> None:
+    whole = invitation.role in (Role.OWNER, Role.MANAGER)
+    of = {"workspace_id": invitation.workspace_id, "user_id": user_id}
+    await tx.execute(_JOIN, **of, role=invitation.role if whole else MEMBER)
+    granted = []
+    if not whole:
+        rows = await tx.fetch(
+            _STILL_THERE, of_workspace=invitation.workspace_id, tenant_ids=invitation.tenant_ids
+        )
+        granted = [row.id for row in rows]
+        for tenant_id in granted:
+            await tx.execute(_GRANT, **of, tenant_id=tenant_id, role=invitation.role)
+    await tx.execute(_ACCEPT, of_invitation=invitation.id)
+    await audit.record(
+        tx,
+        by=by,
+        action="invitation.accepted",
+        workspace_id=invitation.workspace_id,
+        resource=("Invitation", str(invitation.id)),
+        details={"role": invitation.role, "tenants": sorted(map(str, granted))},
+    )
