@@ -23,10 +23,13 @@ from graphql import (
     get_named_type,
 )
 
+from atlas_gql.access.actors import Actor
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.guards import FREE, guards, leading_to_things
-from atlas_gql.schema.permissions import held
+from atlas_gql.schema.maps import KINDS
+from atlas_gql.schema.permissions import held, owned
 from atlas_gql.schema.plain import plainly
+from atlas_gql.schema.rows import RowMap
 
 Info: TypeAlias = "GraphQLResolveInfo[Any]"
 Events: TypeAlias = AsyncGenerator[Any, None]
@@ -87,7 +90,7 @@ def _wired(where: str, field: GraphQLField, inner: Callable[..., Any]) -> Callab
         if given is not None:
             asked(info)
             for row in _rows(given):
-                if held(info.context.actor, row) is None:
+                if not _reached(info.context.actor, row, KINDS.get(_kind(thing))):
                     _trip(f"{where} gave {thing} out of the caller's reach")
         return given
 
@@ -121,6 +124,15 @@ def _rows(given: Any) -> Iterator[Any]:
         workspace_id, tenant_id = getattr(one, "workspace_id", None), getattr(one, "tenant_id", ...)
         if isinstance(workspace_id, UUID) and isinstance(tenant_id, UUID | None):
             yield one
+
+
+def _reached(actor: Actor, row: Any, rows: RowMap | None) -> bool:
+    """Whether a row is where the actor has any rights, or is the actor's own."""
+    return held(actor, row) is not None or (rows is not None and owned(actor, row, rows))
+
+
+def _kind(type_name: str) -> str:
+    return type_name.removesuffix("Connection")
 
 
 def _streams(given: Any) -> bool:

@@ -12,6 +12,7 @@ from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.matrix.asking import Asker, asker
+from support.matrix.callers import CALLERS, REFERENCE
 from support.matrix.table import Table
 from support.matrix.world import World
 from support.paths import DATA_DIR
@@ -34,8 +35,11 @@ def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
 
 @pytest.fixture(scope="session")
 def world(ask: Asker) -> World:
-    """The world that is only looked at."""
-    return World(ask.admin)
+    """The world that is only looked at, with everybody in it."""
+    made = World(ask.admin)
+    for caller in (*CALLERS, REFERENCE):
+        made.token_of(caller)
+    return made
 
 
 @pytest.fixture

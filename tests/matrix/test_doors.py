@@ -66,7 +66,7 @@ def _needs(caller: Caller, place: str, needed: tuple[str, ...]) -> Refused | Non
 def test_everybody_with_a_token_may_read_the_schema_and_who_they_are(
     caller: Caller, ask: Asker, world: World
 ) -> None:
-    token = world.token(caller)
+    token = world.token_of(caller)
     assert ask.send(token, "GET", "/schema.graphql").status == 200
     seen = ask.send(token, "GET", "/graphql", params={"query": "{ viewer { name } }"})
     assert (seen.status, seen.errors) == (200, [])

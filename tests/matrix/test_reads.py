@@ -21,7 +21,7 @@ MALFORMED = ("", "nonsense", "VGVuYW50Og==", ids.encode("Toaster", uuid4()))
 @pytest.fixture(scope="session")
 def full(ask: Asker, table: Table, world: World) -> frozenset[tuple[UUID, Step]]:
     """The fields of things that are not empty."""
-    token = world.token(REFERENCE)
+    token = world.token_of(REFERENCE)
     found = set()
     for kind in table.kinds:
         selection = table.of_kind(kind)
@@ -61,7 +61,7 @@ def test_every_field_there_is_is_walked(table: Table) -> None:
 def test_every_field_of_every_thing(
     caller: Caller, ask: Asker, table: Table, world: World, full: frozenset[tuple[UUID, Step]]
 ) -> None:
-    token, shown = world.token(caller), Shown(caller, world)
+    token, shown = world.token_of(caller), Shown(caller, world)
     for kind in table.kinds:
         selection = table.of_kind(kind)
         query = whole(kind, selection)
@@ -91,7 +91,7 @@ def whole(kind: str, selection: Selection) -> str:
 
 @pytest.mark.parametrize("caller", CALLERS, ids=str)
 def test_every_root_field(caller: Caller, ask: Asker, table: Table, world: World) -> None:
-    token, shown = world.token(caller), Shown(caller, world)
+    token, shown = world.token_of(caller), Shown(caller, world)
     for name, field in table.queries.items():
         if name == "node":
             continue

@@ -37,6 +37,10 @@ class Caller:
     """Workspace to role."""
     grants: Mapping[str, str] = field(default_factory=dict)
     """Tenant to role."""
+    only: frozenset[str] | None = None
+    """The capabilities that the token leaves; None for all."""
+    within: tuple[str, ...] | None = None
+    """The tenants that the token leaves; None for all. With them it opens nothing of the whole workspace."""
 
     def __str__(self) -> str:
         return self.name
@@ -46,11 +50,16 @@ class Caller:
         role = self.memberships.get(TENANTS.get(place, place))
         if role is None:
             return None
-        if role != "member":
-            return ROLES[role]
         if place in WORKSPACES:
-            return frozenset()
-        return ROLES[self.grants[place]] if place in self.grants else None
+            return self._left(ROLES[role]) if role != "member" and self.within is None else frozenset()
+        if self.within is not None and place not in self.within:
+            return None
+        if role == "member":
+            role = self.grants.get(place)
+        return None if role is None else self._left(ROLES[role])
+
+    def _left(self, held: frozenset[str]) -> frozenset[str]:
+        return held if self.only is None else held & self.only
 
     def somewhere(self, workspace: str) -> frozenset[str] | None:
         """The capabilities held on the workspace or on any of its tenants; None for a non-member."""
@@ -77,6 +86,19 @@ CALLERS = (
     ),
     Caller(name="manager", memberships={"ours": "manager"}),
     Caller(name="owner", memberships={"ours": "owner"}),
+    Caller(
+        name="owner with few capabilities",
+        memberships={"ours": "owner"},
+        only=frozenset({"runs.view", "backups.create", "restores.execute"}),
+    ),
+    Caller(name="owner of one tenant", memberships={"ours": "owner"}, within=("other",)),
+    Caller(
+        name="operator with little left",
+        memberships={"ours": "member"},
+        grants=_granted("operator", other="operator"),
+        only=frozenset({"backups.view", "restores.plan", "providers.manage"}),
+        within=("granted", "archived"),
+    ),
 )
 REFERENCE = Caller(name="owner of everything", memberships={"ours": "owner", "theirs": "owner"})
 """Who sees all there is: what shows nothing here shows nothing to anybody."""

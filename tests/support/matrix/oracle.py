@@ -12,6 +12,8 @@ from support.matrix.world import Thing, World
 KINDS: Mapping[str, str | None] = {
     "Workspace": None,
     "Tenant": None,
+    "Member": "members.view",
+    "ApiToken": "tokens.manage",
     "Credential": "providers.view",
     "Provider": "providers.view",
     "OperationRun": "runs.view",
@@ -53,6 +55,8 @@ def forbidden(capability: str) -> Refused:
 def visible(caller: Caller, thing: Thing) -> bool:
     """Whether the caller may see a thing."""
     assert thing.kind in KINDS, f"the matrix does not know what seeing a {thing.kind} takes"
+    if thing.facts.get("caller") == caller.name:
+        return True
     held = caller.rights(thing.place)
     return held is not None and KINDS[thing.kind] in (None, *held)
 
@@ -102,6 +106,10 @@ _FIELDS: Mapping[str, Callable[[Caller, Any, Thing], Verdict]] = {
     "HasCapability": _has_capability,
     "HasCapabilitySomewhere": _somewhere,
     "ReachesTenant": _reaches,
+    "ReachesWorkspace": lambda caller, _, thing: (
+        NOT_FOUND if caller.rights(thing.workspace) is None else None
+    ),
+    "SeesToken": lambda *_: None,  # whoever made or revoked it
 }
 
 
@@ -120,14 +128,30 @@ class Named:
         return NOT_FOUND if self.thing is None or caller.rights(self.thing.place) is None else None
 
 
-def of_mutation(caller: Caller, guards: tuple[Any, ...], named: Mapping[str, Named]) -> Verdict:
+def of_mutation(
+    caller: Caller, mutation: str, guards: tuple[Any, ...], named: Mapping[str, Named]
+) -> Verdict:
     """What comes of a mutation with these guards, given these ids by its input's field; None past access."""
     for guard in guards:
         name = type(guard).__name__
         assert name in _MUTATIONS, f"the matrix does not know how {name} decides"
         if verdict := _MUTATIONS[name](caller, guard, named):
             return verdict
-    return None
+    target, other = (named.get(field) for field in INSIDE.get(mutation, ("", "")))
+    if target is None or other is None:
+        return None
+    if verdict := other.reached(caller):
+        return verdict
+    assert target.thing is not None
+    assert other.thing is not None
+    return None if other.thing.workspace == target.thing.workspace else NOT_FOUND
+
+
+INSIDE: Mapping[str, tuple[str, str]] = {
+    "grantTenants": ("memberId", "tenantIds"),
+    "revokeGrants": ("memberId", "tenantIds"),
+}
+"""Mutations that look themselves at what a list names, which must be of the first's workspace."""
 
 
 def _allowed(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Verdict:
@@ -157,9 +181,20 @@ def _may_retry(caller: Caller, _guard: Any, named: Mapping[str, Named]) -> Verdi
     return holds(caller.rights(run.thing.place), OPERATIONS[run.thing.kind])
 
 
+def _may_start(caller: Caller, of: Named) -> Verdict:
+    """The operation that the matrix starts in many tenants is a backup."""
+    if verdict := of.reached(caller):
+        return verdict
+    assert of.thing is not None
+    return holds(caller.somewhere(of.thing.workspace), "backups.create")
+
+
 _MUTATIONS: Mapping[str, Callable[[Caller, Any, Mapping[str, Named]], Verdict]] = {
     "Allowed": _allowed,
     "MayRetry": _may_retry,
+    "MayRevoke": _allowed,
+    "MayStart": lambda caller, _, named: _may_start(caller, named["workspaceId"]),
+    "IsMember": lambda caller, _, named: named["workspaceId"].reached(caller),
 }
 
 

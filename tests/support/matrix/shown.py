@@ -13,6 +13,9 @@ from support.matrix.oracle import NOT_FOUND, Named, Refused
 from support.matrix.table import Selection, Step
 from support.matrix.world import Thing, World
 
+PAGE = 25
+"""How many things a page lists."""
+
 
 class Shown:
     """What a caller may be shown."""
@@ -22,10 +25,13 @@ class Shown:
         self.world = world
         self._hidden = oracle.hidden(caller, world)
 
-    def check(self, seen: Seen) -> None:
-        """An answer came, and holds nothing of what is out of reach, and no thing that may not be seen."""
+    def check(self, seen: Seen, *asked: str) -> None:
+        """An answer came, and holds nothing of what is out of reach, and no thing that may not be seen.
+
+        The ids that were asked for may be repeated.
+        """
         assert seen.status == 200, seen.text
-        self.check_text(seen)
+        self.check_text(seen, *asked)
         for id_ in _ids(seen.body.get("data")):
             found = ids.parse(id_)
             assert found is not None
@@ -34,9 +40,9 @@ class Shown:
                 # What the caller has just made is none of the world's.
                 assert thing is None or oracle.shown(self.caller, thing), f"{found.kind}: {seen.text}"
 
-    def check_text(self, seen: Seen) -> None:
+    def check_text(self, seen: Seen, *asked: str) -> None:
         """An answer of whatever kind holds nothing of what is out of reach."""
-        assert [text for text in self._hidden if text in seen.text] == []
+        assert [text for text in self._hidden if text in seen.text and text not in asked] == []
 
     def check_lists(self, seen: Seen, thing: Thing, there: Collection[Step]) -> set[Step]:
         """A workspace lists all that may be seen of it, and nothing else; gives what is not empty."""
@@ -47,7 +53,9 @@ class Shown:
             found = [one for one in self.world.at(step.lists) if one.workspace == thing.workspace]
             visible = {one.id for one in found if oracle.visible(self.caller, one)}
             page = seen.body["data"]["it"][step.path[0]]
-            assert {node["id"] for node in page["nodes"]} == visible, step.name
+            shown = {node["id"] for node in page["nodes"]}
+            assert shown <= visible, step.name
+            assert len(shown) == min(len(visible), PAGE), step.name
             assert page.get("totalCount", len(visible)) == len(visible), step.name
             if not visible:
                 left.discard(step)
@@ -59,9 +67,13 @@ class Shown:
         if given is None:
             return
         (thing, *_) = (one.thing for one in named.values() if one.thing is not None)
-        told = {tuple(error["path"][1:]): error for error in seen.errors}
+        told = _told(seen)
         for step in results[given["__typename"]].steps:
-            verdict, error = oracle.of_field(self.caller, step.guards, thing), told.pop(step.path, None)
+            error = told.pop(step.path, None)
+            if step.several:
+                assert error is None or step.guards, step.name
+                continue
+            verdict = oracle.of_field(self.caller, step.guards, thing)
             assert (error is None) if verdict is None else (error and verdict.shown(error)), step.name
         assert told == {}
 
@@ -69,15 +81,23 @@ class Shown:
         """A thing's fields are as the oracle has it: each shown where there is something, or refused so."""
         given = seen.body["data"]["it"]
         assert (given["__typename"], given["id"]) == (thing.kind, thing.id)
-        told = {tuple(error["path"][1:]): error for error in seen.errors}
+        told = _told(seen)
         verdicts = {step: oracle.of_field(self.caller, step.guards, thing) for step in selection.steps}
         wrong = [
             (step.name, verdict, told.get(step.path))
             for step, verdict in verdicts.items()
-            if not _as_told(step, verdict, told.get(step.path), filled(seen, step), step in there)
+            if not step.several
+            and not _as_told(step, verdict, told.get(step.path), filled(seen, step), step in there)
         ]
         assert wrong == []
         assert told.keys() <= {step.path for step in selection.steps}
+
+
+def _told(seen: Seen) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The errors of an answer by their fields."""
+    return {
+        tuple(part for part in error["path"][1:] if isinstance(part, str)): error for error in seen.errors
+    }
 
 
 def _as_told(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,11 +30,12 @@ ARGUMENTS: Mapping[str, str] = {}
 """What to write after a field that takes arguments which it cannot do without."""
 KIND_OF: Mapping[str, str] = {
     "run": "OperationRun",
+    "token": "ApiToken",
     "againstSet": "BackupSet",
     "writeCredential": "Credential",
 }
 """The kinds of what ids name whose names do not say it."""
-VALUES: Mapping[str, Any] = {}
+VALUES: Mapping[str, Any] = {"StartOnTenantsInput.operationType": "assignments.fetch"}
 """What inputs are given, by `Input.field`, where nonsense would not do."""
 
 
@@ -46,6 +47,8 @@ class Step:
     name: str
     guards: tuple[Any, ...]
     silent: bool
+    several: bool
+    """Whether it is met several times, in a list: then what holds for one need not hold for another."""
     lists: str | None
     """The kind of things that it lists, page by page."""
 
@@ -124,6 +127,9 @@ class Table:
             return Selection(text="", steps=())
         if self._is_page(type_):
             nodes = self._object(type_.name).fields["nodes"]
+            if not self._is_thing(get_named_type(nodes.type)):
+                inner = self.of_field(nodes, (*path, "nodes"))
+                return Selection(text=f"{{ totalCount nodes {inner.text} }}", steps=inner.steps)
             node = self._plain(get_named_type(nodes.type))
             own = " ".join(
                 name
@@ -134,13 +140,12 @@ class Table:
             return Selection(
                 text=f"{{ {own} {page} nodes {{ {node} }} edges {{ cursor node {{ id }} }} }}", steps=()
             )
-        if self._is_thing(type_):
+        if self._is_thing(type_) or isinstance(type_, GraphQLInterfaceType):
             return Selection(text=f"{{ {self._plain(type_)} }}", steps=())
         inner = self._whole(self._object(type_.name), path)
-        assert not (is_list_type(_nullable(field)) and any(step.guards for step in inner.steps)), (
-            f"the matrix does not know how to reach what is guarded inside of the list {type_.name}"
-        )
-        return Selection(text=f"{{ {inner.text} }}", steps=inner.steps)
+        several = is_list_type(_nullable(field))
+        steps = tuple(replace(step, several=True) for step in inner.steps) if several else inner.steps
+        return Selection(text=f"{{ {inner.text} }}", steps=steps)
 
     def _whole(self, owner: GraphQLObjectType, path: tuple[str, ...]) -> Selection:
         """Every field of a type, guarded or not."""
@@ -157,6 +162,7 @@ class Table:
                         name=f"{owner.name}.{name}",
                         guards=tuple(guard.permissions) if guard else (),
                         silent=guard is not None and guard.fail_silently,
+                        several=False,
                         lists=self._listed(field),
                     )
                 )
@@ -166,7 +172,7 @@ class Table:
     def _plain(self, type_: GraphQLNamedType) -> str:
         """What belongs to a thing and leads nowhere."""
         if isinstance(type_, GraphQLInterfaceType):
-            return "__typename id uuid"
+            return " ".join(["__typename", *type_.fields])
         owner = self._object(type_.name)
         return " ".join(
             name
@@ -192,7 +198,8 @@ class Table:
         type_ = get_named_type(field.type)
         if not self._is_page(type_):
             return None
-        return get_named_type(self._object(type_.name).fields["nodes"].type).name
+        node = get_named_type(self._object(type_.name).fields["nodes"].type)
+        return node.name if self._is_thing(node) else None
 
     def _is_thing(self, type_: GraphQLNamedType) -> bool:
         return type_.name == "Node" or type_.name in self.kinds
@@ -217,7 +224,7 @@ def guard_of(field: GraphQLField) -> Guard | None:
 
 def kind_named(argument: str, kinds: list[str]) -> str:
     """The kind of thing that an argument of this name is the id of."""
-    stem = argument.removesuffix("Ids").removesuffix("Id")
+    stem = argument.removesuffix("s").removesuffix("Id")
     kind = KIND_OF.get(stem, stem[:1].upper() + stem[1:])
     assert kind in kinds, f"the matrix does not know what {argument} names: say it in KIND_OF"
     return kind

@@ -51,6 +51,8 @@ class World:
         self.things: dict[tuple[str, str], Thing] = {}
         """By kind and place."""
         self.by_uuid: dict[UUID, Thing] = {}
+        self._users: dict[str, UUID] = {}
+        self._tokens: dict[str, str] = {}
         self.marks = {place: f"mark{secrets.token_hex(8)}" for place in (*TENANTS, *set(TENANTS.values()))}
         for workspace in dict.fromkeys(TENANTS.values()):
             self._workspace(workspace)
@@ -84,6 +86,12 @@ class World:
             for table, values in self._rows:
                 cursor.execute(_upsert(table, tuple(values)), values)
 
+    def token_of(self, caller: Caller) -> str:
+        """A caller's token, the same each time."""
+        if caller.name not in self._tokens:
+            self._tokens[caller.name] = self.token(caller)
+        return self._tokens[caller.name]
+
     def token(self, caller: Caller, *, plane: str = "workspace", days: float = 1, **columns: Any) -> str:
         """A token of a new user with a caller's rights."""
         token, user, disabled = (
@@ -93,22 +101,37 @@ class World:
         )
         self._add("users", id=user, name=f"{caller.name} {user}", disabled_at=disabled)
         for workspace, role in caller.memberships.items():
-            of = self.things["Workspace", workspace].uuid
-            self._add("memberships", workspace_id=of, user_id=user, role=role)
+            self._member(workspace, user, role, id=self._more("Member", workspace))
         for tenant, role in caller.grants.items():
             self._add("tenant_grants", **self._home(tenant), user_id=user, role=role)
+        # A token with bounds is one of its workspace, which lists it.
+        bound = self._bounds(caller)
         self._add(
             "api_tokens",
-            id=new_id(),
+            id=self._more("ApiToken", "ours", {"caller": caller.name}) if bound else new_id(),
             user_id=user,
             name="matrix",
             hash=hashlib.sha256(token.encode()).digest(),
             plane=plane,
             expires_at=NOW + timedelta(days=days),
-            **columns,
+            **{"revoked_at": None, **bound, **columns},
         )
         self.mend()
         return token
+
+    def _bounds(self, caller: Caller) -> dict[str, Any]:
+        """What a token leaves of a caller's rights, as its row keeps it."""
+        if caller.only is None and caller.within is None:
+            return {}
+        return {
+            "workspace_id": self.things["Workspace", "ours"].uuid,
+            "capabilities": caller.only and sorted(caller.only),
+            "tenant_ids": caller.within and [self.things["Tenant", place].uuid for place in caller.within],
+        }
+
+    def _member(self, workspace: str, user: UUID, role: str, *, id: UUID) -> None:
+        of = self.things["Workspace", workspace].uuid
+        self._add("memberships", id=id, workspace_id=of, user_id=user, role=role)
 
     def outsider(self, name: str) -> str | None:
         """The token of somebody who does not get in, though the user would be an owner."""
@@ -165,6 +188,10 @@ class World:
             sealed=b"sealed",
             key_id="k",
         )
+        user = new_id()
+        self._add("users", id=user, name=mark, email=f"{mark}@mail.example")
+        self._member(place, user, "member", id=self._put("Member", place))
+        self._users[place] = user
 
     def _tenant(self, place: str) -> None:
         mark = self.marks[place]
@@ -177,6 +204,24 @@ class World:
             primary_domain=f"{mark}.example",
             archived_at=NOW if place == "archived" else None,
             backup_keep_days=400,
+        )
+        self._add("tenant_grants", **self._home(place), user_id=self._users[TENANTS[place]], role="readonly")
+        if place in ("granted", "foreign"):
+            self._token_of_mark(place)
+
+    def _token_of_mark(self, place: str) -> None:
+        """A token of the workspace's own user, for one tenant."""
+        home, mark = self._home(place), self.marks[TENANTS[place]]
+        self._add(
+            "api_tokens",
+            id=self._put("ApiToken", TENANTS[place]),
+            user_id=self._users[TENANTS[place]],
+            name=mark,
+            hash=hashlib.sha256(mark.encode()).digest(),
+            expires_at=NOW + timedelta(days=1),
+            workspace_id=home["workspace_id"],
+            tenant_ids=[home["tenant_id"]],
+            revoked_at=None,
         )
 
     def _filled(self, place: str) -> None:
