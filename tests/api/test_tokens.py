@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import insert
 
 from atlas_gql.access import tokens, uses
 from atlas_gql.access.bounds import Bounds
+from atlas_gql.db.tables import memberships
 from atlas_gql.schema import ids
 from atlas_gql.testing.installation import Place, installation
 
@@ -123,11 +125,10 @@ def test_filters_tell_nothing_that_the_token_may_not_see(place: Place) -> None:
 
 def test_a_token_opens_its_own_workspace_only(place: Place, atlas: Any) -> None:
     elsewhere = atlas.new_place(provider=False)
-    grant = "INSERT INTO memberships (workspace_id, user_id, role) VALUES (%s, %s, 'owner')"
-    add = psycopg.sql.SQL(grant)
+    add = insert(memberships).values(workspace_id=elsewhere.workspace, user_id=place.user, role="owner")
 
     async def join(tx: Any) -> None:
-        await tx._connection.execute(add, (elsewhere.workspace, place.user))
+        await tx.execute(add)
 
     atlas.call(join)
     token, _ = made(place)

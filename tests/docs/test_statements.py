@@ -18,7 +18,7 @@ from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, installation
 from atlas_gql.testing.postgres import TestDatabase
-from support.documents import blocks
+from support.documents import CLIENTS, blocks
 from support.levels import is_query, levels, operation_of
 from support.paths import ROOT
 from support.runs import add_runs
@@ -43,7 +43,7 @@ CLIENT = {
 QUERIES = [
     pytest.param(name, document, text, id=name)
     for name, text in (
-        *((block.name, block.text) for block in blocks("graphql")),
+        *((block.name, block.text) for block in blocks("graphql", *CLIENTS)),
         *(
             (path.name, path.read_text())
             for path in sorted(files(client_documents.__name__).iterdir(), key=str)
@@ -80,9 +80,9 @@ query Tokens($id: ID!) {
   workspace(id: $id) { invitations { nodes { email tenants { name } } } }
 }
 """
-TOKENS_STATEMENTS = 6
-"""Who asks; the viewer's tokens, with their tenants and workspaces; the workspace; its invitations. Their
-tenants are those of the tokens, read once."""
+TOKENS_STATEMENTS = 5
+"""Who asks; the viewer's tokens; their tenants; their workspaces; the workspace's invitations. Their tenants
+are those of the tokens, read once."""
 CREATE = """mutation C($input: CreateTokenInput!) { createToken(input: $input) { __typename } }"""
 INVITE = """mutation I($input: InviteMemberInput!) { inviteMember(input: $input) { __typename } }"""
 

@@ -58,6 +58,21 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
             "sealed": b"x",
             "key_id": "k",
         },
+        "api_tokens": {
+            "id": new_id(),
+            "workspace_id": place.workspace,
+            "user_id": rows.get("users"),
+            "name": "t",
+            "hash": new_id().bytes,
+            "expires_at": "2100-01-01",
+        },
+        "invitations": {
+            "id": new_id(),
+            "workspace_id": place.workspace,
+            "email": f"{new_id()}@b.example",
+            "role": "manager",
+            "expires_at": "2100-01-01",
+        },
         "providers": {
             **owner,
             "id": new_id(),
@@ -130,6 +145,8 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
 
 
 ORDER = (
+    "api_tokens",
+    "invitations",
     "credentials",
     "providers",
     "policies",

@@ -14,6 +14,8 @@ KINDS: Mapping[str, str | None] = {
     "Tenant": None,
     "Member": "members.view",
     "ApiToken": "tokens.manage",
+    "Invitation": "members.view",
+    "TenantGrant": "members.view",
     "Credential": "providers.view",
     "Provider": "providers.view",
     "OperationRun": "runs.view",

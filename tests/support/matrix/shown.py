@@ -17,6 +17,10 @@ PAGE = 25
 """How many things a page lists."""
 
 
+NARROWED = ("Workspace.tenantsWithoutFreshBackup",)
+"""Lists that hold less than may be seen, whoever asks."""
+
+
 class Shown:
     """What a caller may be shown."""
 
@@ -55,6 +59,8 @@ class Shown:
             page = seen.body["data"]["it"][step.path[0]]
             shown = {node["id"] for node in page["nodes"]}
             assert shown <= visible, step.name
+            if step.name in NARROWED:
+                continue
             assert len(shown) == min(len(visible), PAGE), step.name
             assert page.get("totalCount", len(visible)) == len(visible), step.name
             if not visible:
@@ -83,10 +89,12 @@ class Shown:
         assert (given["__typename"], given["id"]) == (thing.kind, thing.id)
         told = _told(seen)
         verdicts = {step: oracle.of_field(self.caller, step.guards, thing) for step in selection.steps}
+        refused = {step.path for step, verdict in verdicts.items() if verdict}
         wrong = [
             (step.name, verdict, told.get(step.path))
             for step, verdict in verdicts.items()
             if not step.several
+            and not any(step.path[:n] in refused for n in range(1, len(step.path)))
             and not _as_told(step, verdict, told.get(step.path), filled(seen, step), step in there)
         ]
         assert wrong == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +27,8 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from atlas_gql.schema.permissions import Guard
 
-ARGUMENTS: Mapping[str, str] = {}
+_LATELY = f'(since: "{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")'
+ARGUMENTS: Mapping[str, str] = {"Tenant.runStats": _LATELY, "Workspace.runStats": _LATELY}
 """What to write after a field that takes arguments which it cannot do without."""
 KIND_OF: Mapping[str, str] = {
     "run": "OperationRun",

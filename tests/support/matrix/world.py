@@ -103,7 +103,8 @@ class World:
         for workspace, role in caller.memberships.items():
             self._member(workspace, user, role, id=self._more("Member", workspace))
         for tenant, role in caller.grants.items():
-            self._add("tenant_grants", **self._home(tenant), user_id=user, role=role)
+            grant = self._more("TenantGrant", TENANTS[tenant], {"granted_id": tenant})
+            self._add("tenant_grants", id=grant, **self._home(tenant), user_id=user, role=role)
         # A token with bounds is one of its workspace, which lists it.
         bound = self._bounds(caller)
         self._add(
@@ -205,9 +206,12 @@ class World:
             archived_at=NOW if place == "archived" else None,
             backup_keep_days=400,
         )
-        self._add("tenant_grants", **self._home(place), user_id=self._users[TENANTS[place]], role="readonly")
+        grant = self._put("TenantGrant", TENANTS[place], {"granted_id": place})
+        user = self._users[TENANTS[place]]
+        self._add("tenant_grants", id=grant, **self._home(place), user_id=user, role="readonly")
         if place in ("granted", "foreign"):
             self._token_of_mark(place)
+            self._invitation(place)
 
     def _token_of_mark(self, place: str) -> None:
         """A token of the workspace's own user, for one tenant."""
@@ -221,6 +225,22 @@ class World:
             expires_at=NOW + timedelta(days=1),
             workspace_id=home["workspace_id"],
             tenant_ids=[home["tenant_id"]],
+            revoked_at=None,
+        )
+
+    def _invitation(self, place: str) -> None:
+        """An invitation into the workspace, for one tenant, from the workspace's own user."""
+        home, mark = self._home(place), self.marks[TENANTS[place]]
+        self._add(
+            "invitations",
+            id=self._put("Invitation", TENANTS[place]),
+            workspace_id=home["workspace_id"],
+            email=f"{mark}@invited.example",
+            role="readonly",
+            tenant_ids=[home["tenant_id"]],
+            invited_by=self._users[TENANTS[place]],
+            expires_at=NOW + timedelta(days=1),
+            accepted_at=None,
             revoked_at=None,
         )
 
@@ -295,8 +315,9 @@ class World:
             state="complete",
             run_id=run,
             item_count=1,
-            completed_at=NOW,
+            completed_at=NOW - timedelta(days=3),
         )
+        self._add("operation_runs", id=self._more("OperationRun", place), **self._queued(place))
         content = hashlib.sha256(mark.encode()).digest()
         captured = {"assignments": [{"id": mark}], "groups": {mark: {"name": mark}}, "filters": {}}
         self._add("backup_contents", **home, hash=content, content=captured)
@@ -312,6 +333,26 @@ class World:
             content_hash=content,
             assignment_count=1,
         )
+
+    def _queued(self, place: str) -> dict[str, Any]:
+        """A run of a tenant that waits, and is not due yet."""
+        return {
+            **self._home(place),
+            "type": "assignments.compare",
+            "target": self.marks[place],
+            "input_hash": b"",
+            "writes": False,
+            "status": "queued",
+            "outcome": "pending",
+            "finished_at": None,
+            "failure_code": None,
+            "failure_reason": None,
+            "failure_message": None,
+            "dispatch_after": NOW + timedelta(days=1),
+            "not_before": NOW + timedelta(days=1),
+            "initiator_kind": "user",
+            "initiator_name": self.marks[place],
+        }
 
     def _ended(self, place: str) -> dict[str, Any]:
         """A run of a tenant that has ended, but for what kind it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from atlas_gql.db.migrations.walls import MEMBERS, REACHES_ALL, wall_off
+from atlas_gql.db.migrations.walls import ME, MEMBERS, REACHES_ALL, wall_off
 
 revision = "0011"
 down_revision = "0010"
@@ -20,6 +20,10 @@ def upgrade() -> None:
     wall_off("invitations", ("members", "SELECT", MEMBERS), ("within_reach", "ALL", REACHES_ALL))
     for name, command, condition in (("members", "SELECT", MEMBERS), ("managers", "UPDATE", REACHES_ALL)):
         op.execute(f"CREATE POLICY {name} ON api_tokens FOR {command} TO atlas_app USING ({condition})")
+    # A token for all of a user's workspaces is of none of them, and so is the entry about its end.
+    condition = f"actor_id = {ME} AND action = 'token.revoked' AND workspace_id IS NULL AND tenant_id IS NULL"
+    for name, command, clause in (("ended_own", "SELECT", "USING"), ("ending_own", "INSERT", "WITH CHECK")):
+        op.execute(f"CREATE POLICY {name} ON audit_entries FOR {command} TO atlas_app {clause} ({condition})")
 
 
 def _authenticate() -> None:
