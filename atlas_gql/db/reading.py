@@ -146,7 +146,8 @@ class Reader:
 
 @lru_cache(maxsize=1024)
 def _row_of(names: tuple[bytes, ...]) -> Callable[[Iterable[Any]], Any]:
-    row: Any = namedtuple("Row", [name.decode() for name in names])  # type: ignore[misc] # known when it runs
+    # Columns without a name of their own get one.
+    row: Any = namedtuple("Row", [name.decode() for name in names], rename=True)  # type: ignore[misc] # known when it runs
     make: Callable[[Iterable[Any]], Any] = row._make
     return make
 

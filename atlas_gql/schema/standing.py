@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from atlas_gql.db.tables.backups import WHOLE
 from atlas_gql.db.tables.runs import NO_ENTRY_ENDED
 
+# As a range, and in the order: so the index over the type is taken, whatever is known of how many there are.
+_VERIFIES = "run.type BETWEEN 'providers.verify' AND 'providers.verify'"
 # The newest verification with a report, and the newest run that did not get into the tenant; both since
 # the provider is there with these credentials. A refusal counts until a run came further than it, and a
 # report only from after the last refusal: what was ready before it need not be now.
@@ -25,10 +27,10 @@ _PROVIDER = """(
     ) AS since
     LEFT JOIN LATERAL (
         SELECT run.finished_at, run.result FROM operation_runs AS run
-        WHERE run.tenant_id = provider.tenant_id AND run.type = 'providers.verify'
+        WHERE run.tenant_id = provider.tenant_id AND {verifies}
             AND run.status = 'completed' AND run.result IS NOT NULL
             AND run.created_at >= since.at
-        ORDER BY run.created_at DESC, run.id DESC LIMIT 1
+        ORDER BY run.type, run.created_at DESC, run.id DESC LIMIT 1
     ) AS verified ON true
     LEFT JOIN LATERAL (
         SELECT run.finished_at FROM operation_runs AS run
@@ -53,7 +55,8 @@ _CASE = """CASE
 
 
 def _provider(unknown: str, failing: str, verified: str) -> str:
-    return _PROVIDER.format(what=_CASE.format(unknown, failing, verified), no_entry=NO_ENTRY_ENDED)
+    what = _CASE.format(unknown, failing, verified)
+    return _PROVIDER.format(what=what, verifies=_VERIFIES, no_entry=NO_ENTRY_ENDED)
 
 
 _STATUS = _provider("'not_verified'", "'failing'", "verified.result ->> 'health'")
@@ -63,13 +66,13 @@ PROVIDER_STATUS_AT: ColumnElement[object] = literal_column(
 )
 _NEWEST = """(
     SELECT run.{what} FROM operation_runs AS run
-    WHERE run.tenant_id = tenants.id AND run.type = 'providers.verify' AND run.status = 'completed'
+    WHERE run.tenant_id = tenants.id AND {verifies} AND run.status = 'completed'
         AND run.result IS NOT NULL
-    ORDER BY run.created_at DESC, run.id DESC LIMIT 1
+    ORDER BY run.type, run.created_at DESC, run.id DESC LIMIT 1
 )"""
-VERIFIED: ColumnElement[object] = literal_column(_NEWEST.format(what="result"), JSONB())
+VERIFIED: ColumnElement[object] = literal_column(_NEWEST.format(what="result", verifies=_VERIFIES), JSONB())
 VERIFIED_AT: ColumnElement[object] = literal_column(
-    _NEWEST.format(what="finished_at"), DateTime(timezone=True)
+    _NEWEST.format(what="finished_at", verifies=_VERIFIES), DateTime(timezone=True)
 )
 
 _LAST_BACKUP = """(

@@ -31,7 +31,7 @@ def place(atlas: Installation) -> Place:
 def added(place: Place, **changes: Any) -> dict[str, Any]:
     given = {
         "workspaceId": place.workspace_id,
-        "name": "Contoso EU",
+        "name": "Contoso of the API",
         "entraTenantId": str(uuid4()),
         "primaryDomain": "Contoso.OnMicrosoft.com",
         **changes,
@@ -48,13 +48,17 @@ def names(place: Place, archived: bool | None = None) -> list[str]:
 def test_a_tenant_is_added_once(place: Place) -> None:
     entra = str(uuid4())
     made = added(place, entraTenantId=entra.upper())["data"]["createTenant"]["tenant"]
-    assert (made["name"], made["primaryDomain"]) == ("Contoso EU", "contoso.onmicrosoft.com")
+    assert (made["name"], made["primaryDomain"]) == ("Contoso of the API", "contoso.onmicrosoft.com")
     again = added(place, entraTenantId=entra)["data"]["createTenant"]
     assert (again["__typename"], again["field"]) == ("ValidationError", "entraTenantId")
     assert trail(place, made["uuid"]) == [
         (
             "tenant.created",
-            {"name": "Contoso EU", "entraTenantId": entra, "primaryDomain": "contoso.onmicrosoft.com"},
+            {
+                "name": "Contoso of the API",
+                "entraTenantId": entra,
+                "primaryDomain": "contoso.onmicrosoft.com",
+            },
         )
     ]
 

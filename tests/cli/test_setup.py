@@ -253,8 +253,8 @@ def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows)
 
 def test_the_loaded_plugins_are_listed(made, monkeypatch):
     operations = [f"assignments.{verb}" for verb in ("compare", "fetch", "plan", "restore", "undo")]
-    shown = {"name": "assignments", "operations": operations, "policyTypes": [], "refused": None}
-    assert shown in made("plugins", "list")
+    nothing = {"policyTypes": [], "capabilities": [], "refused": None}
+    assert {"name": "assignments", "operations": operations, **nothing} in made("plugins", "list")
     monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")
     assert made("plugins", "list") == []
 
@@ -266,7 +266,8 @@ def test_a_plugin_that_is_not_loaded_says_why_beside_those_that_are(made, monkey
     good, refused = made("plugins", "list")[0], made("plugins", "list")[-1]
     assert (good["name"], good["refused"]) == ("assignments", None)
     why = f"The label {row.label} is offered by both Atlas itself and bad."
-    assert refused == {"name": "bad", "operations": [], "policyTypes": [], "refused": why}
+    nothing = {"operations": [], "policyTypes": [], "capabilities": []}
+    assert refused == {"name": "bad", **nothing, "refused": why}
 
 
 def test_a_generated_key_seals(atlas):

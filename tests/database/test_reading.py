@@ -53,6 +53,7 @@ async def test_values_are_those_of_psycopg(database: Database) -> None:
     assert row == (at, id_, None, "50 %", {"a": [1]}, ["a", 'b"c'])
     assert row._fields == ("at", "id", "none", "percent", "json", "words")
     assert await database.scope(NOBODY).fetch(NUMBERS, count=0) == []
+    assert await database.scope(NOBODY).fetch(select(text("1, 2"))) == [(1, 2)]
 
 
 @with_one_connection

@@ -173,7 +173,8 @@ def make_place(connection: Connection, *, workspace: UUID | None = None) -> Plac
     if workspace is None:
         insert(connection, "workspaces", id=place.workspace, name=str(place.workspace))
     insert(connection, "users", id=user, name=str(user))
-    insert(connection, "memberships", workspace_id=place.workspace, user_id=user, role="member")
+    member = place.rows["memberships"] = new_id()
+    insert(connection, "memberships", id=member, workspace_id=place.workspace, user_id=user, role="member")
     insert(
         connection,
         "tenants",
