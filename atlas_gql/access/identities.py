@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, case, exists, func, literal_column, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from atlas_gql import audit
@@ -16,7 +16,7 @@ from atlas_gql.access.invitations import WAITING
 from atlas_gql.access.logins import Login
 from atlas_gql.access.members import MEMBER
 from atlas_gql.audit import By
-from atlas_gql.db.database import ENGINE, Database, Row, Transaction
+from atlas_gql.db.database import ENGINE, NOBODY, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.statements import adding
 from atlas_gql.db.tables import (
@@ -29,18 +29,6 @@ from atlas_gql.db.tables import (
 )
 from atlas_gql.values import LONGEST_NAME
 
-_one = select(literal_column("1")).subquery("one")
-# Both in one statement: between two of them, somebody else's first login could take effect.
-_WHO = select(*tokens.RIGHTS, select(exists().where(WAITING)).scalar_subquery().label("invited")).select_from(
-    _one.outerjoin(
-        identities.join(users, users.c.id == identities.c.user_id),
-        and_(
-            identities.c.issuer == bindparam("issuer"),
-            identities.c.subject == bindparam("subject"),
-            users.c.disabled_at.is_(None),
-        ),
-    )
-)
 # Two first logins of one person are one after the other.
 _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 11)))
 _WAITING = select(invitations).where(WAITING).order_by(invitations.c.id).with_for_update()
@@ -55,22 +43,22 @@ _ACCEPT = (
     update(invitations).where(invitations.c.id == bindparam("of_invitation")).values(accepted_at=func.now())
 )
 _rank = {Role.OWNER.value: 3, Role.MANAGER.value: 2, MEMBER: 1}
-_JOIN = insert(memberships).values(
+_ADD = insert(memberships).values(
     workspace_id=bindparam("workspace_id"), user_id=bindparam("user_id"), role=bindparam("role")
 )
 # What somebody has already is never taken away by an invitation.
-_JOIN = _JOIN.on_conflict_do_update(
+_JOIN = _ADD.on_conflict_do_update(
     index_elements=["workspace_id", "user_id"],
     set_={
         "role": case(
             (
-                case(_rank, value=_JOIN.excluded.role) > case(_rank, value=memberships.c.role),
-                _JOIN.excluded.role,
+                case(_rank, value=_ADD.excluded.role) > case(_rank, value=memberships.c.role),
+                _ADD.excluded.role,
             ),
             else_=memberships.c.role,
         )
     },
-)
+).returning(memberships.c.role)
 _STILL_THERE = select(tenants.c.id).where(
     tenants.c.workspace_id == bindparam("of_workspace"),
     tenants.c.id == any_(bindparam("tenant_ids", type_=ARRAY(Uuid))),
@@ -87,6 +75,10 @@ _GRANT = _GRANT.on_conflict_do_update(
     set_={"role": _GRANT.excluded.role},
     where=_GRANT.excluded.role == Role.OPERATOR.value,
 )
+# As with every role for all tenants: a later step back must not bring them to life again.
+_END_GRANTS = delete(tenant_grants).where(
+    tenant_grants.c.workspace_id == bindparam("of_workspace"), tenant_grants.c.user_id == bindparam("of_user")
+)
 
 
 async def actor_of_login(database: Database, login: Login) -> Actor | None:
@@ -95,11 +87,11 @@ async def actor_of_login(database: Database, login: Login) -> Actor | None:
     Costs one statement; the login that accepts an invitation takes a transaction more.
     """
     asked = {"issuer": login.issuer, "subject": login.subject, "email": login.email}
-    row = await database.scope(ENGINE).one(_WHO, **asked)
+    row = await database.scope(NOBODY).one(tokens.LOGIN, **asked)
     if row is not None and row.invited:
         async with database.scope(ENGINE).begin() as tx:
             await _accept(tx, login, asked)
-            row = await tx.one(_WHO, **asked)
+        row = await database.scope(NOBODY).one(tokens.LOGIN, **asked)
     if row is None or row.user_id is None:
         return None
     return tokens.actor_of_rights(row, ends_at=login.ends_at)
@@ -136,11 +128,13 @@ async def _add_user(tx: Transaction, login: Login) -> tuple[UUID, str]:
 
 
 async def _join(tx: Transaction, by: By, user_id: UUID, invitation: Row) -> None:
-    whole = invitation.role in (Role.OWNER, Role.MANAGER)
+    whole = (Role.OWNER, Role.MANAGER)
     of = {"workspace_id": invitation.workspace_id, "user_id": user_id}
-    await tx.execute(_JOIN, **of, role=invitation.role if whole else MEMBER)
+    joined = await tx.one(_JOIN, **of, role=invitation.role if invitation.role in whole else MEMBER)
     granted = []
-    if not whole:
+    if joined is not None and joined.role in whole:
+        await tx.execute(_END_GRANTS, of_workspace=invitation.workspace_id, of_user=user_id)
+    else:
         rows = await tx.fetch(
             _STILL_THERE, of_workspace=invitation.workspace_id, tenant_ids=invitation.tenant_ids
         )

@@ -10,7 +10,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, any_, bindparam, column, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql import audit
@@ -18,11 +30,11 @@ from atlas_gql.access.actors import Actor, Proof
 from atlas_gql.access.bounds import UNBOUND, Bounds, bounds
 from atlas_gql.access.capabilities import MEANINGS
 from atlas_gql.audit import COMMAND, By
-from atlas_gql.db.database import ENGINE, NOBODY, Database, Row, Transaction
+from atlas_gql.db.database import NOBODY, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import existing, readable
 from atlas_gql.db.statements import adding
-from atlas_gql.db.tables import api_tokens, memberships, tenant_grants, users
+from atlas_gql.db.tables import api_tokens, users
 from atlas_gql.errors import ValidationError
 from atlas_gql.values import checked_name
 
@@ -133,9 +145,12 @@ def _check_bounds(within: Bounds, plane: str) -> None:
 async def revoke(tx: Transaction, *, token_id: UUID, by: By = COMMAND) -> bool:
     """Make a token, and those made with it while it was limited, open nothing any more.
 
-    False when all of them were revoked before. Raises ValidationError for an unknown one.
+    False when all of them were revoked before. Raises ValidationError for one that is unknown, or out of
+    the transaction's scope.
     """
     await existing(tx, api_tokens, token_id, field="token")
+    # What was made with it may be for another workspace, which whoever revokes it has left.
+    tx.become_engine()
     revoked = await tx.fetch(_REVOKE, of_token=token_id)
     for token in sorted(revoked, key=lambda token: token.id):
         about = {"name": token.name, "plane": token.plane}
@@ -167,41 +182,32 @@ async def _record(
     )
 
 
-RIGHTS = (
-    users.c.id.label("user_id"),
-    users.c.name,
-    select(func.jsonb_object_agg(memberships.c.workspace_id, memberships.c.role))
-    .where(memberships.c.user_id == users.c.id)
-    .correlate(users)
-    .scalar_subquery()
-    .label("memberships"),
-    select(func.jsonb_object_agg(tenant_grants.c.tenant_id, tenant_grants.c.role))
-    .where(tenant_grants.c.user_id == users.c.id)
-    .correlate(users)
-    .scalar_subquery()
-    .label("grants"),
-)
-"""A user and all its rights, as columns of one row; the engine reads them, for logins without a token."""
-BY_USERS = select(*RIGHTS).where(
-    users.c.id == any_(bindparam("user_ids", type_=ARRAY(Uuid))), users.c.disabled_at.is_(None)
-)
-_ACTOR = (
+_WHO = (
     column("user_id", Uuid),
     column("name", Text),
+    column("memberships", JSONB),
+    column("grants", JSONB),
+)
+"""A user and all its rights, as columns of one row."""
+_TOKEN = (
     column("token_id", Uuid),
     column("plane", Text),
     column("expires_at", DateTime(timezone=True)),
     column("workspace_id", Uuid),
     column("capabilities", ARRAY(Text)),
     column("tenant_ids", ARRAY(Uuid)),
-    column("memberships", JSONB),
-    column("grants", JSONB),
 )
 # All rights behind tokens that open something, as one row each; nothing but this function reads the hashes.
 ACTORS = select(
     func.atlas_actors(bindparam("hash", type_=LargeBinary), bindparam("token_ids", type_=ARRAY(Uuid)))
-    .table_valued(*_ACTOR)
+    .table_valued(*_WHO, *_TOKEN)
 )  # fmt: skip
+USERS = select(func.atlas_users(bindparam("user_ids", type_=ARRAY(Uuid))).table_valued(*_WHO))
+LOGIN = select(
+    func.atlas_login(
+        bindparam("issuer", type_=Text), bindparam("subject", type_=Text), bindparam("email", type_=Text)
+    ).table_valued(*_WHO, column("invited", Boolean))
+)
 
 
 async def authenticate(database: Database, token: str) -> Actor | None:
@@ -223,7 +229,7 @@ async def actors_again(database: Database, proofs: Collection[Proof]) -> dict[Pr
     ]
     if logins:
         of = list({proof.user_id for proof in logins})
-        rows = {row.user_id: row for row in await database.scope(ENGINE).fetch(BY_USERS, user_ids=of)}
+        rows = {row.user_id: row for row in await database.scope(NOBODY).fetch(USERS, user_ids=of)}
         for proof in logins:
             if proof.user_id in rows:
                 found[proof] = actor_of_rights(rows[proof.user_id], ends_at=proof.ends_at)

@@ -149,13 +149,14 @@ PROVIDER: RowMap = row_map(
     write_credential_id=providers.c.write_credential_id,
 )
 
-API_TOKEN = row_map(
+API_TOKEN: RowMap = row_map(
     # Its hash is no attribute of it either.
     "ApiToken",
     api_tokens,
     ("name", "created_at", "expires_at", "revoked_at", "last_used_at", "capabilities", "tenant_ids"),
     capability=Capability.TOKENS_MANAGE,
-    reads={"owner": ("user_id", "owner_name"), "tenants": ("tenant_ids",), "workspace": ("workspace_id",)},
+    links={"workspace": Link(to=lambda: WORKSPACE, by="workspace_id")},
+    reads={"owner": ("user_id", "owner_name"), "tenants": ("tenant_ids",)},
     own=Actor.owns_token,
     owned_by=("user_id", "plane", "made_with"),
     tenant_id=cast(null(), Uuid),

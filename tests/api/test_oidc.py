@@ -177,6 +177,22 @@ def test_a_second_invitation_adds_and_takes_nothing_away(place: Place, issuer: I
     assert "members.manage" in capabilities[other.workspace_id]
 
 
+@pytest.mark.parametrize("roles", [("READONLY", "MANAGER"), ("MANAGER", "READONLY")], ids="-then-".join)
+def test_who_reaches_all_tenants_has_no_grants(
+    place: Place, issuer: Issuer, subject: str, database: TestDatabase, roles: tuple[str, str]
+) -> None:
+    for role in roles:
+        tenants = [place.tenant_id] if role == "READONLY" else None
+        invited(place, role=role, tenantIds=tenants, issuer=issuer.url, subject=subject)
+        assert status(place, issuer.token(sub=subject)) == 200
+    user = place.ask(ME, issuer.token(sub=subject))["data"]["viewer"]["uuid"]
+    held = "SELECT role FROM {} WHERE user_id = %s AND workspace_id = %s"
+    found = [
+        sql(database, held.format(table), user, place.workspace) for table in ("memberships", "tenant_grants")
+    ]
+    assert found == [[("manager",)], []]
+
+
 def test_two_people_of_one_name(place: Place, issuer: Issuer, subject: str) -> None:
     names = set()
     for sub in (subject, subject + "-2"):

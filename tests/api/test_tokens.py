@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import insert
 
 from atlas_gql.access import tokens, uses
 from atlas_gql.access.bounds import Bounds
-from atlas_gql.db.tables import memberships
+from atlas_gql.access.members import add_member
+from atlas_gql.audit import COMMAND
 from atlas_gql.schema import ids
 from atlas_gql.testing.installation import Place, installation
+from support.members import altered, who
 
 NODE = "id uuid name capabilities expiresAt revokedAt lastUsedAt owner { name } workspace { id }"
 CREATE = f"""
@@ -123,14 +124,15 @@ def test_filters_tell_nothing_that_the_token_may_not_see(place: Place) -> None:
     assert counted == [1, 0]
 
 
+def join(place: Place, elsewhere: Place) -> None:
+    """Make the owner of a place the owner of another workspace as well."""
+    of = {"workspace_id": elsewhere.workspace, "user_id": place.user}
+    place.atlas.call(lambda tx: add_member(tx, COMMAND, **of, role="owner"))
+
+
 def test_a_token_opens_its_own_workspace_only(place: Place, atlas: Any) -> None:
     elsewhere = atlas.new_place(provider=False)
-    add = insert(memberships).values(workspace_id=elsewhere.workspace, user_id=place.user, role="owner")
-
-    async def join(tx: Any) -> None:
-        await tx.execute(add)
-
-    atlas.call(join)
+    join(place, elsewhere)
     token, _ = made(place)
     assert codes(place.ask(THEIRS, id=elsewhere.workspace_id)) == []
     assert codes(place.ask(THEIRS, token, id=elsewhere.workspace_id)) == ["NOT_FOUND"]
@@ -252,6 +254,51 @@ def test_a_token_for_all_workspaces_is_nobodys_business_but_its_users(place: Pla
     assert codes(place.ask(REVOKE, input={"tokenId": node["id"]})) == ["NOT_FOUND"]
     assert codes(place.ask(REVOKE, operator, input={"tokenId": node["id"]})) == []
     assert not works(place, operator)
+
+
+def test_what_a_limited_token_made_for_another_workspace_ends_with_it(
+    place: Place, atlas: Any, admin_url: str
+) -> None:
+    """Even when its user is a member there no more, and sees none of its audit trail."""
+    elsewhere = atlas.new_place(provider=False)
+    join(place, elsewhere)
+    parent = atlas.call(
+        lambda tx: tokens.create(
+            tx,
+            user_id=place.user,
+            name="limited",
+            plane="workspace",
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            within=Bounds(capabilities=frozenset({"runs.view"})),
+        )
+    )
+    child, _ = made(elsewhere, parent)
+    hashes = [tokens.hash_of(parent), tokens.hash_of(child)]
+    ended = "SELECT id FROM api_tokens WHERE hash = ANY (%s) AND revoked_at IS NOT NULL"
+    audited = "SELECT workspace_id FROM audit_entries WHERE action = 'token.revoked' AND actor_id = %s"
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        (of_parent,) = connection.execute("SELECT id FROM api_tokens WHERE hash = %s", hashes[:1]).fetchone()
+        connection.execute(
+            "DELETE FROM memberships WHERE user_id = %s AND workspace_id = %s",
+            (place.user, elsewhere.workspace),
+        )
+        assert codes(place.ask(REVOKE, input={"tokenId": ids.encode("ApiToken", of_parent)})) == []
+        assert len(connection.execute(ended, (hashes,)).fetchall()) == 2
+        found = {workspace for (workspace,) in connection.execute(audited, (place.user,)).fetchall()}
+    assert found == {None, elsewhere.workspace}
+
+
+def test_a_token_outlives_its_users_membership_without_a_name(place: Place) -> None:
+    """It opens nothing, and can still be seen and revoked."""
+    operator = place.member("operator")
+    token, node = made(place, operator)
+    altered(place, "removeMember", memberId=who(place, operator)["id"])
+    assert codes(place.ask(THEIRS, token, id=place.workspace_id)) == ["NOT_FOUND"]
+    query = "query T($id: ID!) { workspace(id: $id) { tokens { nodes { id owner { name } } } } }"
+    (found,) = place.ask(query, id=place.workspace_id)["data"]["workspace"]["tokens"]["nodes"]
+    assert found == {"id": node["id"], "owner": {"name": None}}
+    revoked = place.ask(REVOKE, input={"tokenId": node["id"]})["data"]["revokeToken"]["apiToken"]
+    assert revoked["revokedAt"] is not None
 
 
 def test_a_token_of_the_platform_is_not_there(place: Place, admin_url: str) -> None:

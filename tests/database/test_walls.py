@@ -38,17 +38,16 @@ OUTSIDE: Mapping[str, str] = {
 }
 """The tables without policies, and why they need none."""
 
-OURS_ALONE = ("identities", "workers")
+OURS_ALONE = ("workers", "identities")
 """Tables that only the engine sees."""
-
-NEVER_DELETED = ("invitations",)
-"""Tables of which nobody may delete."""
 
 OF_WORKSPACES = tuple(table for table in metadata.sorted_tables if table.name not in OURS_ALONE)
 KEPT_FROM_RUNS = (
     *("workspaces", "users", "memberships", "tenant_grants", "api_tokens", "invitations"),
     "idempotency_keys",
 )
+UNCHANGED = ("audit_entries", "api_tokens", "invitations")
+"""Tables whose rows the application may not delete, nor give to another workspace, wherever they are."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,6 @@ def is_of(row: Any, table: Table, place: Place) -> bool:
         return bool(row.id == place.rows["users"])
     if table.name == "tenants":
         return bool(row.id == place.tenant)
-    if table.name == "api_tokens":
-        return bool(row.user_id == place.rows["users"])
     tenant = getattr(row, "tenant_id", None)
     return bool(tenant == place.tenant if tenant else row.workspace_id == place.workspace)
 
@@ -199,11 +196,13 @@ def test_what_reads_past_the_policies_is_pinned_down(admin_url: str) -> None:
         for name in (
             "atlas_actors",
             "atlas_granted",
+            "atlas_login",
             "atlas_member_of",
             "atlas_reaches_all_of",
             "atlas_run_source",
             "atlas_run_source_tenant",
             "atlas_run_tenant",
+            "atlas_users",
         )
     ]
 
@@ -330,8 +329,8 @@ def test_no_list_shows_another_workspace_when_it_forgets_whose_it_is(
 
     def workspaces_seen(place: World) -> set[UUID]:
         rows = place.ask(user(place.owner), lambda database: database.fetch(statement))
-        # Tokens for all workspaces of a user are of none of them; nobody but the user sees them.
-        return {row.workspace_id for row in rows if row.workspace_id is not None}
+        # Without a workspace: an own token that is bound to none.
+        return {row.workspace_id for row in rows} - {None}
 
     assert workspaces_seen(world) == {world.here.workspace}
     assert open_world.there.workspace in workspaces_seen(open_world)
@@ -359,15 +358,19 @@ def test_nobody_writes_into_another_workspace(world: World, table: Table, who: s
 @pytest.mark.parametrize("table", OWNED, ids=lambda table: table.name)
 @pytest.mark.parametrize("who", ["owner", "operator"])
 def test_nobody_changes_or_deletes_rows_of_another_workspace(world: World, table: Table, who: str) -> None:
-    if table.name == "audit_entries":
-        return  # refused to everybody, see test_defences
+    theirs = table.c.workspace_id == world.there.workspace
+    if table.name in UNCHANGED:  # refused to everybody; for audit entries, see test_defences too
+        moved = update(table).where(theirs).values(workspace_id=world.here.workspace)
+        for statement in (moved, delete(table).where(theirs)):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+                world.ask(
+                    user(getattr(world, who)), lambda database, asked=statement: database.execute(asked)
+                )
+        return
 
     async def work(database: ScopedDatabase) -> tuple[int, int]:
-        theirs = table.c.workspace_id == world.there.workspace
         async with database.begin() as tx:
             changed = await tx.execute(update(table).where(theirs).values(workspace_id=world.here.workspace))
-            if table.name in NEVER_DELETED:
-                return changed, 0
             return changed, await tx.execute(delete(table).where(theirs))
 
     assert world.ask(user(getattr(world, who)), work) == (0, 0)
@@ -392,6 +395,56 @@ def test_nobody_speaks_in_the_name_of_another(world: World) -> None:
 
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
         world.ask(user(world.owner), work)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"plane": "platform", "workspace_id": None}, id="of-the-platform"),
+        pytest.param({"workspace_id": None}, id="for-every-workspace"),
+        pytest.param({"user_id": "operator"}, id="of-another"),
+    ],
+)
+def test_nobody_makes_a_token_but_for_themselves_and_a_workspace(
+    world: World, values: dict[str, Any]
+) -> None:
+    row = required_values("api_tokens", world.here) | {"user_id": "owner"} | values
+    row["user_id"] = getattr(world, row["user_id"])
+
+    async def work(database: ScopedDatabase) -> None:
+        await database.execute(insert(metadata.tables["api_tokens"]).values(**row))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        world.ask(user(world.owner), work)
+
+
+@pytest.mark.parametrize(("who", "invited_by"), [("owner", "operator"), ("operator", "operator")])
+def test_nobody_invites_in_the_name_of_another_nor_without_reaching_the_workspace(
+    world: World, who: str, invited_by: str
+) -> None:
+    row = required_values("invitations", world.here) | {"invited_by": getattr(world, invited_by)}
+
+    async def work(database: ScopedDatabase) -> None:
+        await database.execute(insert(metadata.tables["invitations"]).values(**row))
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
+        world.ask(user(getattr(world, who)), work)
+
+
+@pytest.mark.parametrize(
+    "change", ["user_id", "plane", "expires_at", "workspace_id", "capabilities", "revoked_at"]
+)
+def test_what_a_token_is_good_for_is_never_changed(world: World, change: str) -> None:
+    """The engine may revoke it and nothing else; the application not even that."""
+    tokens = metadata.tables["api_tokens"]
+
+    async def work(database: ScopedDatabase) -> None:
+        await database.execute(update(tokens).values(**{change: tokens.c[change]}))
+
+    scopes = [user(world.owner)] if change == "revoked_at" else [user(world.owner), ENGINE]
+    for scope in scopes:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            world.ask(scope, work)
 
 
 @pytest.mark.parametrize("table", OF_WORKSPACES, ids=lambda table: table.name)

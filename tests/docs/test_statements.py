@@ -80,9 +80,9 @@ query Tokens($id: ID!) {
   workspace(id: $id) { invitations { nodes { email tenants { name } } } }
 }
 """
-TOKENS_STATEMENTS = 5
-"""Who asks; the viewer's tokens; their tenants; their workspaces; the workspace's invitations. Their tenants
-are those of the tokens, read once."""
+TOKENS_STATEMENTS = 4
+"""Who asks; the viewer's tokens, with their workspaces; their tenants; the workspace's invitations. Their
+tenants are those of the tokens, read once."""
 CREATE = """mutation C($input: CreateTokenInput!) { createToken(input: $input) { __typename } }"""
 INVITE = """mutation I($input: InviteMemberInput!) { inviteMember(input: $input) { __typename } }"""
 

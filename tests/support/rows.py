@@ -69,8 +69,9 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
         "invitations": {
             "id": new_id(),
             "workspace_id": place.workspace,
-            "email": f"{new_id()}@b.example",
+            "email": f"{new_id()}@a.example",
             "role": "manager",
+            "invited_by": rows.get("users"),
             "expires_at": "2100-01-01",
         },
         "providers": {

@@ -37,7 +37,7 @@ class Invitation(Node):
     tenant_ids: strawberry.Private[Any]
     inviter: strawberry.Private[str | None]
 
-    @resolved("The name of who invited; null for the platform's operators.")
+    @resolved("The name of who invited; null for the platform's operators, and for who is a member no more.")
     def invited_by(self) -> str | None:
         return self.inviter
 

@@ -11,8 +11,8 @@ import strawberry
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.lookahead import selected
-from atlas_gql.schema.maps import API_TOKEN, TENANT, WORKSPACE
-from atlas_gql.schema.permissions import Permission, ReachesWorkspace, looked_up, visible
+from atlas_gql.schema.maps import API_TOKEN, TENANT
+from atlas_gql.schema.permissions import Permission, ReachesWorkspace, linked, looked_up, visible
 from atlas_gql.schema.rows import load_row
 from atlas_gql.schema.types.nodes import Node
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @strawberry.type(description="Whose token it is.")
 class TokenOwner:
     uuid: str = strawberry.field(description="The user's key, as the audit trail shows it.")
-    name: str = strawberry.field(description="The user's name.")
+    name: str | None = strawberry.field(
+        description="The user's name; null for who is a member of the workspace no more."
+    )
 
 
 @strawberry.type(
@@ -43,7 +45,7 @@ class ApiToken(Node):
     )
     revoked_at: datetime | None = strawberry.field(description="When it was revoked; null if it was not.")
     user_id: strawberry.Private[Any]
-    owner_name: strawberry.Private[str]
+    owner_name: strawberry.Private[str | None]
     tenant_ids: strawberry.Private[Any]
 
     @resolved("Whose rights it has.")
@@ -59,7 +61,7 @@ class ApiToken(Node):
     async def workspace(
         self, info: Info
     ) -> Annotated[Workspace, strawberry.lazy("atlas_gql.schema.types.workspaces")] | None:
-        row: Workspace | None = await looked_up(info, WORKSPACE, self.workspace_id)
+        row: Workspace | None = await linked(info, self, "workspace", API_TOKEN)
         return row
 
     @resolved(
