@@ -12,12 +12,13 @@ from atlas_gql import audit
 from atlas_gql.access import tokens
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.capabilities import Role
-from atlas_gql.access.invitations import WAITING
+from atlas_gql.access.invitations import WAITING, checked_identity
 from atlas_gql.access.logins import Login
 from atlas_gql.access.members import MEMBER
-from atlas_gql.audit import By
+from atlas_gql.audit import COMMAND, By
 from atlas_gql.db.database import ENGINE, NOBODY, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
+from atlas_gql.db.references import existing
 from atlas_gql.db.statements import adding
 from atlas_gql.db.tables import (
     identities,
@@ -27,6 +28,7 @@ from atlas_gql.db.tables import (
     tenants,
     users,
 )
+from atlas_gql.errors import ValidationError
 from atlas_gql.values import LONGEST_NAME
 
 # Two first logins of one person are one after the other.
@@ -39,6 +41,11 @@ _KNOWN = (
 )
 _ADD_USER = adding(users, "id", "name", "email").on_conflict_do_nothing(index_elements=["name"])
 _LINK = adding(identities, "issuer", "subject", "user_id")
+_UNLINK = delete(identities).where(
+    identities.c.issuer == bindparam("of_issuer"),
+    identities.c.subject == bindparam("of_subject"),
+    identities.c.user_id == bindparam("of_user"),
+)
 _ACCEPT = (
     update(invitations).where(invitations.c.id == bindparam("of_invitation")).values(accepted_at=func.now())
 )
@@ -150,3 +157,35 @@ async def _join(tx: Transaction, by: By, user_id: UUID, invitation: Row) -> None
         resource=("Invitation", str(invitation.id)),
         details={"role": invitation.role, "tenants": sorted(map(str, granted))},
     )
+
+
+async def link(tx: Transaction, *, user_id: UUID, issuer: str, subject: str, by: By = COMMAND) -> bool:
+    """Let whoever an issuer knows by this subject in as a user who is there; False when that was so before.
+
+    Raises ValidationError for an unknown user, and for an identity that cannot be one or is another user's.
+    """
+    issuer, subject = checked_identity(issuer, subject)
+    user = await existing(tx, users, user_id, field="user")
+    await tx.one(_LOCK, key=f"{issuer} {subject}")
+    known = await tx.one(_KNOWN, issuer=issuer, subject=subject)
+    if known is not None and known.id != user_id:
+        raise ValidationError("This is another user already.", field="subject")
+    if known is not None:
+        return False
+    await tx.execute(_LINK, issuer=issuer, subject=subject, user_id=user_id)
+    await _record(tx, by, "user.linked", user.id, issuer)
+    return True
+
+
+async def unlink(tx: Transaction, *, user_id: UUID, issuer: str, subject: str, by: By = COMMAND) -> bool:
+    """Let a subject of an issuer be the user no more; False when it was not. Raises ValidationError."""
+    user = await existing(tx, users, user_id, field="user")
+    if not await tx.execute(_UNLINK, of_issuer=issuer, of_subject=subject, of_user=user_id):
+        return False
+    await _record(tx, by, "user.unlinked", user.id, issuer)
+    return True
+
+
+async def _record(tx: Transaction, by: By, action: str, user_id: UUID, issuer: str) -> None:
+    # Not the subject: to some issuers it is an address, and the trail holds none.
+    await audit.record(tx, by=by, action=action, resource=("User", str(user_id)), details={"issuer": issuer})

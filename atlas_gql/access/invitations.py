@@ -36,6 +36,8 @@ _open = and_(
     invitations.c.revoked_at.is_(None),
     invitations.c.expires_at > func.now(),
 )
+# Whoever makes the last one at the same time counts after the first has committed.
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 13)))
 _OPEN = select(func.count().label("total")).where(
     invitations.c.workspace_id == bindparam("of_workspace"), _open
 )
@@ -146,10 +148,15 @@ def _whom(email: str | None, issuer: str | None, subject: str | None) -> tuple[s
         raise ValidationError("An issuer and a subject go together.", field="issuer")
     if email is not None:
         return checked_email(email).lower(), None, None
-    for field, text in (("issuer", issuer or ""), ("subject", subject or "")):
+    return None, *checked_identity(issuer or "", subject or "")
+
+
+def checked_identity(issuer: str, subject: str) -> tuple[str, str]:
+    """Who somebody is to an issuer, as it was given. Raises ValidationError for what cannot be that."""
+    for field, text in (("issuer", issuer), ("subject", subject)):
         if not text or len(text) > LONGEST or not text.isprintable():
             raise ValidationError("This cannot be one.", field=field)
-    return None, issuer, subject
+    return issuer, subject
 
 
 async def _check(tx: Transaction, workspace_id: UUID, tenant_ids: Collection[UUID]) -> None:
@@ -158,6 +165,7 @@ async def _check(tx: Transaction, workspace_id: UUID, tenant_ids: Collection[UUI
     rows = await tx.fetch(_TENANTS, of_workspace=workspace_id, tenant_ids=list(tenant_ids))
     if {row.id for row in rows} != set(tenant_ids):
         raise ValidationError("There is no such tenant in the workspace.", field="tenant_ids")
+    await tx.execute(_LOCK, key=str(workspace_id))
     row = await tx.one(_OPEN, of_workspace=workspace_id)
     assert row is not None
     if row.total >= MOST:

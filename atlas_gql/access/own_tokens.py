@@ -25,6 +25,8 @@ MOST = 100
 MOST_NAMED = 200
 """Tenants that a token can be limited to."""
 
+# Whoever makes the last one at the same time counts after the first has committed.
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key"), 12)))
 _VALID = select(func.count().label("total")).where(
     api_tokens.c.user_id == bindparam("of_user"),
     api_tokens.c.workspace_id == bindparam("of_workspace"),
@@ -96,6 +98,7 @@ def _end(actor: Actor, wanted: datetime | None, longest: timedelta) -> datetime:
 
 
 async def _check_room(tx: Transaction, user_id: UUID, workspace_id: UUID) -> None:
+    await tx.execute(_LOCK, key=f"{user_id} {workspace_id}")
     row = await tx.one(_VALID, of_user=user_id, of_workspace=workspace_id)
     assert row is not None
     if row.total >= MOST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from atlas_gql.access import identities, invitations
 from atlas_gql.schema import ids
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
@@ -191,6 +193,27 @@ def test_who_reaches_all_tenants_has_no_grants(
         sql(database, held.format(table), user, place.workspace) for table in ("memberships", "tenant_grants")
     ]
     assert found == [[("manager",)], []]
+
+
+def test_there_are_so_many_invitations_however_many_are_made_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "MOST", 3)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda n: asked(place, email=f"{n}@b.example"), range(8))
+        at_once = [found["__typename"] for found in answers]
+    assert (at_once.count("InvitationPayload"), at_once.count("ValidationError")) == (3, 5)
+
+
+def test_a_user_who_was_made_by_a_command_logs_in_when_linked(
+    place: Place, issuer: Issuer, subject: str
+) -> None:
+    token, login = issuer.token(sub=subject), {"issuer": issuer.url, "subject": subject}
+    assert status(place, token) == 401
+    assert place.atlas.call(lambda tx: identities.link(tx, user_id=place.user, **login))
+    assert place.ask(ME, token)["data"]["viewer"]["uuid"] == str(place.user)
+    assert place.atlas.call(lambda tx: identities.unlink(tx, user_id=place.user, **login))
+    assert status(place, token) == 401
 
 
 def test_two_people_of_one_name(place: Place, issuer: Issuer, subject: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from atlas_gql.access import tokens, uses
+from atlas_gql.access import own_tokens, tokens, uses
 from atlas_gql.access.bounds import Bounds
 from atlas_gql.access.members import add_member
 from atlas_gql.audit import COMMAND
@@ -254,6 +255,15 @@ def test_a_token_for_all_workspaces_is_nobodys_business_but_its_users(place: Pla
     assert codes(place.ask(REVOKE, input={"tokenId": node["id"]})) == ["NOT_FOUND"]
     assert codes(place.ask(REVOKE, operator, input={"tokenId": node["id"]})) == []
     assert not works(place, operator)
+
+
+def test_there_are_so_many_tokens_however_many_are_made_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_tokens, "MOST", 3)
+    with ThreadPoolExecutor(8) as pool:
+        made_at_once = [found["__typename"] for found in pool.map(lambda _: asked(place), range(8))]
+    assert (made_at_once.count("CreateTokenPayload"), made_at_once.count("ValidationError")) == (3, 5)
 
 
 def test_what_a_limited_token_made_for_another_workspace_ends_with_it(

@@ -195,6 +195,23 @@ def test_tokens_are_audited_without_what_opens_anything(made, place, audited):
     assert audited(token["id"]) == [("token.created", details), ("token.revoked", details)]
 
 
+def test_a_user_is_linked_to_a_login_and_to_no_second_one(atlas, made, place, name, rows, audited):
+    subject, other = name("subject"), name("other")
+    made("user", "create", other)
+    login = ("--issuer", "https://id.example.com", "--subject", subject)
+    assert made("user", "link", place.user, *login) == {"id": place.user_id, "changed": True}
+    assert atlas("user", "link", place.user, *login).stdout == f"{place.user} was linked before.\n"
+    refused = atlas("user", "link", other, *login)
+    assert (refused.exit_code, "another user" in refused.stderr) == (1, True)
+    assert made("user", "unlink", other, *login)["changed"] is False
+    linked = "SELECT user_id::text FROM identities WHERE subject = %s"
+    assert rows(linked, subject) == [{"user_id": place.user_id}]
+    assert made("user", "unlink", place.user, *login)["changed"] is True
+    assert rows(linked, subject) == []
+    said = {"issuer": "https://id.example.com"}
+    assert audited(place.user_id)[-2:] == [("user.linked", said), ("user.unlinked", said)]
+
+
 def test_a_token_can_be_limited(atlas, made, place, database_url, audited):
     made("membership", "create", "--workspace", place.workspace, "--user", place.user, "--role", "manager")
     limits = ("--workspace", place.workspace, "--capability", "runs.view", "--tenant", place.tenant)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from websockets.exceptions import ConnectionClosedError
 
 from atlas_gql.db.ids import new_id
 from atlas_gql.schema import ids
 from atlas_gql.schema.live.moments import Moment, cursor_of, moment_of
 from support.members import altered, who
-from support.watching import RUN_EVENTS, RUNS_CHANGED, by_socket
+from support.watching import RUN_EVENTS, RUNS_CHANGED, by_socket, code, rest, run_id
 
 ANY_EVENT = """
 subscription($id: ID!, $after: String) { runsChanged(workspaceId: $id, after: $after) { eventCursor } }
@@ -19,26 +16,6 @@ subscription($id: ID!, $after: String) { runsChanged(workspaceId: $id, after: $a
 REVOKED = "UPDATE api_tokens SET revoked_at = now() WHERE user_id = %(user)s"
 EXPIRED = "UPDATE api_tokens SET expires_at = now() WHERE user_id = %(user)s"
 DISABLED = "UPDATE users SET disabled_at = now() WHERE id = %(user)s"
-
-
-def run_id(run: object) -> str:
-    return ids.encode("OperationRun", str(run))
-
-
-def code(body: dict[str, Any]) -> str:
-    """The code of the one error of an answer without data."""
-    assert not body.get("data"), body
-    (error,) = body["errors"]
-    found: str = error["extensions"]["code"]
-    return found
-
-
-def rest(bodies: Any) -> list[str]:
-    """The codes of what comes until the end; that of the closing for a socket that is closed."""
-    try:
-        return [code(body) for body in bodies]
-    except ConnectionClosedError as exc:
-        return [f"{exc.rcvd.code} {exc.rcvd.reason}" if exc.rcvd else "cut"]
 
 
 @pytest.mark.parametrize("end", [REVOKED, EXPIRED, DISABLED], ids=["revoked", "expired", "disabled"])

