@@ -298,15 +298,16 @@ def test_what_a_limited_token_made_for_another_workspace_ends_with_it(
     assert found == {None, elsewhere.workspace}
 
 
-def test_a_token_outlives_its_users_membership_without_a_name(place: Place) -> None:
-    """It opens nothing, and can still be seen and revoked."""
+def test_a_token_outlives_its_users_membership(place: Place) -> None:
+    """It opens nothing, and it can still be seen whose it is, and be revoked."""
     operator = place.member("operator")
     token, node = made(place, operator)
-    altered(place, "removeMember", memberId=who(place, operator)["id"])
+    member = who(place, operator)
+    altered(place, "removeMember", memberId=member["id"])
     assert codes(place.ask(THEIRS, token, id=place.workspace_id)) == ["NOT_FOUND"]
     query = "query T($id: ID!) { workspace(id: $id) { tokens { nodes { id owner { name } } } } }"
     (found,) = place.ask(query, id=place.workspace_id)["data"]["workspace"]["tokens"]["nodes"]
-    assert found == {"id": node["id"], "owner": {"name": None}}
+    assert found == {"id": node["id"], "owner": {"name": member["userName"]}}
     revoked = place.ask(REVOKE, input={"tokenId": node["id"]})["data"]["revokeToken"]["apiToken"]
     assert revoked["revokedAt"] is not None
 

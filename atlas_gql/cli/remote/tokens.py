@@ -115,7 +115,7 @@ def _words(token: dict[str, Any]) -> dict[str, str]:
     expired = datetime.fromisoformat(token["expiresAt"]) <= datetime.now(UTC)
     ended = "revoked" if token["revokedAt"] else "expired" if expired else ""
     return {
-        "whose": token["owner"]["name"] or "no member",
+        "whose": token["owner"]["name"],
         "opens": _opens(token),
         "ends": ended or moment(token["expiresAt"]),
         "used": moment(token["lastUsedAt"]),

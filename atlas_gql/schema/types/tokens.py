@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @strawberry.type(description="Whose token it is.")
 class TokenOwner:
     uuid: str = strawberry.field(description="The user's key, as the audit trail shows it.")
-    name: str | None = strawberry.field(
-        description="The user's name; null for who is a member of the workspace no more."
-    )
+    name: str = strawberry.field(description="The user's name.")
 
 
 @strawberry.type(
@@ -45,7 +43,7 @@ class ApiToken(Node):
     )
     revoked_at: datetime | None = strawberry.field(description="When it was revoked; null if it was not.")
     user_id: strawberry.Private[Any]
-    owner_name: strawberry.Private[str | None]
+    owner_name: strawberry.Private[str]
     tenant_ids: strawberry.Private[Any]
 
     @resolved("Whose rights it has.")

@@ -67,6 +67,9 @@ def _let_tokens_be() -> None:
         f"CREATE POLICY own ON api_tokens FOR SELECT TO atlas_app USING (user_id = {ME})",
         "CREATE POLICY making ON api_tokens FOR INSERT TO atlas_app"
         f" WITH CHECK (user_id = {ME} AND plane = 'workspace' AND {MEMBERS})",
+        # Who left a token behind is still named there: tokens are seen as their own policies have it.
+        "CREATE POLICY authors ON users FOR SELECT TO atlas_app"
+        " USING (EXISTS (SELECT FROM api_tokens WHERE api_tokens.user_id = users.id))",
         # Written by the engine now, as the end of the token is.
         "DROP POLICY ended_own ON audit_entries",
         "DROP POLICY ending_own ON audit_entries",
