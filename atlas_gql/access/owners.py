@@ -28,11 +28,6 @@ _ANOTHER = (
     )
     .limit(1)
 )
-_OWNED = (
-    select(memberships.c.workspace_id)
-    .where(memberships.c.user_id == bindparam("of_user"), memberships.c.role == Role.OWNER.value)
-    .order_by(memberships.c.workspace_id)
-)
 
 
 async def hold_members(tx: Transaction, workspace_id: UUID) -> None:
@@ -44,13 +39,3 @@ async def check_another_owner(tx: Transaction, workspace_id: UUID, user_id: UUID
     """Raises LastOwner unless the workspace, which is held, has an owner beside this one who can log in."""
     if await tx.one(_ANOTHER, of_workspace=workspace_id, other_than=user_id) is None:
         raise LastOwner
-
-
-async def check_dispensable(tx: Transaction, user_id: UUID) -> None:
-    """Hold the workspaces that a user owns, so that the user can be disabled.
-
-    Raises LastOwner when one of them would be left without an owner who can log in.
-    """
-    for owned in await tx.fetch(_OWNED, of_user=user_id):
-        await hold_members(tx, owned.workspace_id)
-        await check_another_owner(tx, owned.workspace_id, user_id)

@@ -10,8 +10,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from atlas_gql.access.owners import check_dispensable
-from atlas_gql.errors import LastOwner
 from atlas_gql.schema import ids
 from atlas_gql.testing.installation import Installation, Place
 from support.connecting import trail
@@ -183,13 +181,6 @@ def test_an_owner_who_cannot_log_in_does_not_count(place: Place, admin_url: str)
     with psycopg.connect(admin_url) as connection:
         connection.execute("UPDATE users SET disabled_at = now() WHERE id = %s", (second["userUuid"],))
     assert refusal(alter(place, "leaveWorkspace", workspaceId=place.workspace_id)) == "LAST_OWNER"
-
-
-def test_an_owner_who_is_the_last_of_some_workspace_cannot_be_disabled(place: Place) -> None:
-    with pytest.raises(LastOwner):
-        place.atlas.call(lambda tx: check_dispensable(tx, place.user))
-    place.member("owner")
-    place.atlas.call(lambda tx: check_dispensable(tx, place.user))
 
 
 def test_of_two_owners_who_remove_each_other_at_once_one_stays(atlas: Installation) -> None:
