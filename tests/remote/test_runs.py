@@ -123,6 +123,8 @@ def test_ctrl_c_stops_the_watching_and_not_the_run(as_user, place, admin_url, do
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as watching:
         while door.passed < 3 and watching.poll() is None:  # it has looked at the run more than once
             time.sleep(0.02)
