@@ -249,11 +249,6 @@ def actor_of_rights(row: Any, *, ends_at: datetime | None) -> Actor:
     )
 
 
-async def actor_of_token(database: Database, token_id: UUID) -> Actor | None:
-    """The actor behind a token's id, as its rights are now; None when the token no longer opens anything."""
-    return (await actors_of_tokens(database, [token_id])).get(token_id)
-
-
 async def actors_of_tokens(database: Database, token_ids: Collection[UUID]) -> dict[UUID, Actor]:
     """The actors behind these tokens, by token; those that no longer open anything are not among them."""
     rows = await database.scope(NOBODY).fetch(ACTORS, hash=None, token_ids=list(token_ids))

@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 from atlas_gql.errors import DomainError
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Target, mutation_field
+from atlas_gql.schema.mutations import Allowed, Target, mutation_field
 from atlas_gql.schema.permissions import Permission
 
 Work = Callable[[Context, Any, Any], Awaitable[Any]]
@@ -31,11 +31,17 @@ def change_field(
     errors: ErrorTypes,
     *,
     target: Target,
-    guards: Sequence[Permission],
+    capability: str | None = None,
+    guards: Sequence[Permission] = (),
     allowed: tuple[type[DomainError], ...],
     description: str,
 ) -> StrawberryField:
-    """A mutation that does its work: all of it, or with a DomainError nothing."""
+    """A mutation that does its work: all of it, or with a DomainError nothing.
+
+    It takes the `capability` on its target; or these `guards`, where that is not all there is to it.
+    """
+    assert bool(capability) != bool(guards), f"{name} says twice who may, or not at all"
+    needs = [Allowed(name, capability, target)] if capability else guards
 
     async def resolve(info: Any, input: Any) -> Any:
         place = await target.place(info, input)
@@ -53,5 +59,5 @@ def change_field(
         input_type,
         (payload, *map(errors.of, allowed)),
         description=description,
-        guards=guards,
+        guards=needs,
     )

@@ -17,11 +17,10 @@ from atlas_gql.providers.opening import opened
 from atlas_gql.schema.changes import DeletePayload, Work, change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Allowed, Target
+from atlas_gql.schema.mutations import WORKSPACE_OF, Target
 from atlas_gql.schema.types.credentials import CredentialPayload
 
 CREDENTIAL = Target("Credential", "credential_id")
-WORKSPACE = Target("Workspace", "workspace_id")
 
 
 @strawberry.input(description="A certificate and its private key, both PEM.")
@@ -124,7 +123,7 @@ def credential_fields(errors: ErrorTypes) -> list[StrawberryField]:
             work,
             errors,
             target=target,
-            guards=[Allowed(name, Capability.PROVIDERS_MANAGE, target)],
+            capability=Capability.PROVIDERS_MANAGE,
             allowed=allowed,
             description=description,
         )
@@ -135,7 +134,7 @@ def credential_fields(errors: ErrorTypes) -> list[StrawberryField]:
             CreateCredentialInput,
             _create,
             "Seals a secret or certificate for a workspace; it may serve many providers.",
-            target=WORKSPACE,
+            target=WORKSPACE_OF,
         ),
         field(
             "rotateCredential",

@@ -16,10 +16,9 @@ from atlas_gql.schema import ids
 from atlas_gql.schema.changes import change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Allowed, Target
+from atlas_gql.schema.mutations import WORKSPACE_OF, Target
 from atlas_gql.schema.types.invitations import InvitationPayload
 
-WORKSPACE = Target("Workspace", "workspace_id")
 INVITATION = Target("Invitation", "invitation_id")
 
 
@@ -56,8 +55,8 @@ def invitation_fields(errors: ErrorTypes) -> list[StrawberryField]:
             InvitationPayload,
             _invite,
             errors,
-            target=WORKSPACE,
-            guards=[Allowed("inviteMember", Capability.MEMBERS_MANAGE, WORKSPACE)],
+            target=WORKSPACE_OF,
+            capability=Capability.MEMBERS_MANAGE,
             allowed=(ValidationError,),
             description="Lets somebody become a member at the next login within 14 days. No message is sent.",
         ),
@@ -68,7 +67,7 @@ def invitation_fields(errors: ErrorTypes) -> list[StrawberryField]:
             _revoke,
             errors,
             target=INVITATION,
-            guards=[Allowed("revokeInvitation", Capability.MEMBERS_MANAGE, INVITATION)],
+            capability=Capability.MEMBERS_MANAGE,
             allowed=(),
             description="Lets an invitation count no more. Whoever came already stays a member.",
         ),

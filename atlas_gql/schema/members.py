@@ -15,12 +15,11 @@ from atlas_gql.schema.changes import DeletePayload, Work, change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.enums import MemberRole, TenantRole
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Allowed, Target, demand
-from atlas_gql.schema.permissions import Permission, Place, held
+from atlas_gql.schema.mutations import WORKSPACE_OF, IsMember, Target, demand
+from atlas_gql.schema.permissions import Place, held
 from atlas_gql.schema.types.members import MemberPayload
 
 MEMBER = Target("Member", "member_id")
-WORKSPACE = Target("Workspace", "workspace_id")
 
 _MEMBER_ID = "The member's id."
 _TENANT_IDS = f"The tenants' ids, at most {service.MOST_TENANTS}."
@@ -59,17 +58,6 @@ class LeaveWorkspaceInput:
     workspace_id: strawberry.ID = strawberry.field(description="The workspace's id.")
 
 
-class IsMember(Permission):
-    """A mutation that every member of the workspace may do; anybody else is told that it is not there."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    async def has_permission(self, source: Any, info: Any, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
-        await self._target.place(info, arguments["input"])
-        return True
-
-
 def member_fields(errors: ErrorTypes) -> list[StrawberryField]:
     """The mutations of members."""
 
@@ -89,7 +77,7 @@ def member_fields(errors: ErrorTypes) -> list[StrawberryField]:
             work,
             errors,
             target=MEMBER,
-            guards=[Allowed(name, Capability.MEMBERS_MANAGE, MEMBER)],
+            capability=Capability.MEMBERS_MANAGE,
             allowed=allowed,
             description=description,
         )
@@ -125,8 +113,8 @@ def member_fields(errors: ErrorTypes) -> list[StrawberryField]:
             DeletePayload,
             _leave,
             errors,
-            target=WORKSPACE,
-            guards=[IsMember(WORKSPACE)],
+            target=WORKSPACE_OF,
+            guards=[IsMember()],
             allowed=(LastOwner,),
             description="Ends your own membership of a workspace, as `removeMember` does.",
         ),

@@ -99,6 +99,17 @@ class Target:
         return await place_of(info.context, self.kind, self.uuid(given))
 
 
+WORKSPACE_OF = Target("Workspace", "workspace_id")
+TENANT_OF = Target("Tenant", "tenant_id")
+
+
+class IsMember(Permission):
+    """A mutation for every member of the workspace that its input names."""
+
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        return await WORKSPACE_OF.place(info, arguments["input"]) is not None
+
+
 class Allowed(Permission):
     """A mutation: the capability is needed on the tenant of its target.
 

@@ -15,11 +15,10 @@ from atlas_gql.providers.providers import CHANGEABLE, Changes, CloudName
 from atlas_gql.schema.changes import DeletePayload, Work, change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Allowed, Target
+from atlas_gql.schema.mutations import TENANT_OF, Allowed, Target
 from atlas_gql.schema.types.providers import ProviderPayload
 
 PROVIDER = Target("Provider", "provider_id")
-TENANT = Target("Tenant", "tenant_id")
 CREDENTIALS = {name: Target("Credential", name) for name in ("credential_id", "write_credential_id")}
 REMOVABLE = ("write_credential_id", "write_client_id")
 """What null removes; anything else is left out to leave it as it is."""
@@ -100,7 +99,7 @@ def provider_fields(errors: ErrorTypes) -> list[StrawberryField]:
             CreateProviderInput,
             _create,
             "Connects a tenant with Microsoft.",
-            target=TENANT,
+            target=TENANT_OF,
         ),
         field(
             "updateProvider",

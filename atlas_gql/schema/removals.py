@@ -16,11 +16,10 @@ from atlas_gql.schema.changes import DeletePayload, change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import plain_text
-from atlas_gql.schema.mutations import Allowed, Target
+from atlas_gql.schema.mutations import TENANT_OF, Target
 from atlas_gql.schema.types.tenants import TenantPayload
 
 BACKUP_SET = Target("BackupSet", "backup_set_id")
-TENANT = Target("Tenant", "tenant_id")
 
 
 @strawberry.input(description="Which backup set to delete.")
@@ -61,7 +60,7 @@ def removal_fields(errors: ErrorTypes) -> list[StrawberryField]:
             _delete,
             errors,
             target=BACKUP_SET,
-            guards=[Allowed("deleteBackupSet", Capability.BACKUPS_DELETE, BACKUP_SET)],
+            capability=Capability.BACKUPS_DELETE,
             allowed=(BackupSetInUse,),
             description="Deletes a backup set, unless something needs it still: its capture, a plan that can"
             " be executed, or the undoing of a restore. Plans and runs that used it stay.",
@@ -72,8 +71,8 @@ def removal_fields(errors: ErrorTypes) -> list[StrawberryField]:
             TenantPayload,
             _retain,
             errors,
-            target=TENANT,
-            guards=[Allowed("setBackupRetention", Capability.BACKUPS_DELETE, TENANT)],
+            target=TENANT_OF,
+            capability=Capability.BACKUPS_DELETE,
             allowed=(ValidationError,),
             description="Says how long a tenant's backup sets are kept; workers delete the others. The newest"
             " complete one always stays, and so does what something needs.",
@@ -84,8 +83,8 @@ def removal_fields(errors: ErrorTypes) -> list[StrawberryField]:
             TenantPayload,
             _purge,
             errors,
-            target=TENANT,
-            guards=[Allowed("purgeTenant", Capability.TENANTS_PURGE, TENANT)],
+            target=TENANT_OF,
+            capability=Capability.TENANTS_PURGE,
             allowed=(ValidationError, TenantInUse),
             description="Removes a tenant whose customer left, with its backups, plans, runs, provider and"
             " grants, and the plans that other tenants made of its backups. Workers do it within minutes; the"

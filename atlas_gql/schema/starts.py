@@ -28,7 +28,7 @@ from atlas_gql.schema.errors import Error, ErrorTypes
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.inputs import KEY, RESERVED, InputTypes, check_key
 from atlas_gql.schema.maps import OPERATION_RUN, TENANT
-from atlas_gql.schema.mutations import HOST_ERRORS, Target, demand, mutation_field
+from atlas_gql.schema.mutations import HOST_ERRORS, WORKSPACE_OF, demand, mutation_field
 from atlas_gql.schema.permissions import (
     HasCapability,
     Permission,
@@ -42,7 +42,6 @@ from atlas_gql.schema.types.runs import OperationRun
 from atlas_gql.schema.types.tenants import Tenant, TenantFilter
 
 NAME = "startOnTenants"
-WORKSPACE = Target("Workspace", "workspace_id")
 
 
 @strawberry.input(description="What to start, and where.")
@@ -134,7 +133,7 @@ class MayStart(Permission):
 
     async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
         context, given = info.context, arguments["input"]
-        place = await WORKSPACE.place(info, given)
+        place = await WORKSPACE_OF.place(info, given)
         operation = context.engine.operations.get(given.operation_type)
         if operation is not None and not granted(context.actor, place.workspace_id, operation.capability):
             await demand(context, NAME, operation.capability, place)
@@ -146,7 +145,7 @@ def start_on_tenants_field(inputs: InputTypes, errors: ErrorTypes) -> Strawberry
     allowed: tuple[type[DomainError], ...] = (ValidationError, NotForMany)
 
     async def resolve(info: Any, input: Any) -> Any:
-        place, context = await WORKSPACE.place(info, input), info.context
+        place, context = await WORKSPACE_OF.place(info, input), info.context
         try:
             operation = _operation(context, input.operation_type)
             given = _input(info, inputs, operation, input.input)

@@ -14,11 +14,8 @@ from atlas_gql.errors import DomainError, TenantArchived, TenantInUse, Validatio
 from atlas_gql.schema.changes import Work, change_field
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.mutations import Allowed, Target
+from atlas_gql.schema.mutations import TENANT_OF, WORKSPACE_OF, Target
 from atlas_gql.schema.types.tenants import TenantPayload
-
-WORKSPACE = Target("Workspace", "workspace_id")
-TENANT = Target("Tenant", "tenant_id")
 
 _DOMAIN = "Its primary domain; typing it confirms a restore into the tenant."
 
@@ -59,7 +56,7 @@ def tenant_fields(errors: ErrorTypes) -> list[StrawberryField]:
         work: Work,
         description: str,
         *,
-        target: Target = TENANT,
+        target: Target = TENANT_OF,
         allowed: tuple[type[DomainError], ...],
     ) -> StrawberryField:
         return change_field(
@@ -69,7 +66,7 @@ def tenant_fields(errors: ErrorTypes) -> list[StrawberryField]:
             work,
             errors,
             target=target,
-            guards=[Allowed(name, Capability.TENANTS_MANAGE, target)],
+            capability=Capability.TENANTS_MANAGE,
             allowed=allowed,
             description=description,
         )
@@ -80,7 +77,7 @@ def tenant_fields(errors: ErrorTypes) -> list[StrawberryField]:
             CreateTenantInput,
             _create,
             "Adds a tenant to a workspace; `createProvider` then says how it is reached.",
-            target=WORKSPACE,
+            target=WORKSPACE_OF,
             allowed=(ValidationError,),
         ),
         field(

@@ -17,11 +17,10 @@ from atlas_gql.schema.changes import change_field
 from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.maps import API_TOKEN
-from atlas_gql.schema.mutations import Allowed, Target
-from atlas_gql.schema.permissions import Permission, owned
+from atlas_gql.schema.mutations import WORKSPACE_OF, Allowed, IsMember, Target
+from atlas_gql.schema.permissions import owned
 from atlas_gql.schema.types.tokens import CreateTokenPayload, RevokeTokenPayload
 
-WORKSPACE = Target("Workspace", "workspace_id")
 TOKEN = Target("ApiToken", "token_id")
 
 
@@ -48,13 +47,6 @@ class RevokeTokenInput:
     token_id: strawberry.ID = strawberry.field(description="The token's id.")
 
 
-class IsMember(Permission):
-    """A mutation for every member of the workspace, who gives nothing but what is the member's own."""
-
-    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
-        return await WORKSPACE.place(info, arguments["input"]) is not None
-
-
 class MayRevoke(Allowed):
     """One's own token; any other one takes the capability in its workspace."""
 
@@ -78,7 +70,7 @@ def token_fields(errors: ErrorTypes) -> list[StrawberryField]:
             CreateTokenPayload,
             _create,
             errors,
-            target=WORKSPACE,
+            target=WORKSPACE_OF,
             guards=[IsMember()],
             allowed=(ValidationError,),
             description="Makes an API token of your own for a workspace. It never does more than you may, nor"
