@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from strawberry.scalars import JSON
 
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.types.actors import Actor
-from atlas_gql.schema.types.audit import AuditResource
+from atlas_gql.schema.types.audit import Recorded
 
 
 @strawberry.interface(name="Node", description="A thing with an id.")
@@ -46,25 +44,9 @@ class User(PlatformNode):
 
 
 @strawberry.type(name="AuditEntry", description="An entry of the platform's audit trail.")
-class PlatformAuditEntry(PlatformNode):
+class PlatformAuditEntry(Recorded, PlatformNode):
     action: str = strawberry.field(description="What was done, in past tense: `workspace.created`.")
-    details: JSON = strawberry.field(description="More about it, by action.")
     workspace_uuid: str | None = strawberry.field(description="The key of the workspace that it is about.")
-    request_id: str | None = strawberry.field(description="The id of the request that led to it.")
-    created_at: datetime = strawberry.field(description="When it was recorded.")
-    actor_kind: strawberry.Private[str]
-    actor_name: strawberry.Private[str]
-    actor_uuid: strawberry.Private[str | None]
-    resource_kind: strawberry.Private[str | None]
-    resource_id: strawberry.Private[str | None]
-
-    @resolved("Who did it.")
-    def actor(self) -> Actor:
-        return Actor(kind=self.actor_kind, name=self.actor_name, uuid=self.actor_uuid)
-
-    @resolved("What it was done to.")
-    def resource(self) -> AuditResource | None:
-        return AuditResource(kind=self.resource_kind, id=self.resource_id) if self.resource_kind else None
 
 
 @strawberry.type(description="A plugin of this process.")

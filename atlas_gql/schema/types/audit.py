@@ -21,18 +21,11 @@ class AuditResource:
     id: str | None = strawberry.field(description="The key of the thing, as its `uuid` shows it.")
 
 
-@strawberry.type(description="An entry of the audit trail. Entries are added and never changed.")
-class AuditEntry(Node):
-    action: str = strawberry.field(description="What was done, in past tense: `restore.executed`.")
-    outcome: str | None = strawberry.field(description="How it ended, where that can differ.")
-    reason: str | None = strawberry.field(description="Why, in the words of whoever did it.")
+@strawberry.type
+class Recorded:
+    """What an entry of either plane's audit trail says."""
+
     details: JSON = strawberry.field(description="More about it, by action.")
-    run_uuid: str | None = strawberry.field(
-        description="The `uuid` of the run that did it; the run itself is kept for a shorter time."
-    )
-    tenant_uuid: str | None = strawberry.field(
-        description="The `uuid` of the tenant that it is about; the tenant itself may have been purged since."
-    )
     request_id: str | None = strawberry.field(description="The id of the request that led to it.")
     created_at: datetime = strawberry.field(description="When it was recorded.")
     actor_kind: strawberry.Private[str]
@@ -48,6 +41,19 @@ class AuditEntry(Node):
     @resolved("What it was done to.")
     def resource(self) -> AuditResource | None:
         return AuditResource(kind=self.resource_kind, id=self.resource_id) if self.resource_kind else None
+
+
+@strawberry.type(description="An entry of the audit trail. Entries are added and never changed.")
+class AuditEntry(Recorded, Node):
+    action: str = strawberry.field(description="What was done, in past tense: `restore.executed`.")
+    outcome: str | None = strawberry.field(description="How it ended, where that can differ.")
+    reason: str | None = strawberry.field(description="Why, in the words of whoever did it.")
+    run_uuid: str | None = strawberry.field(
+        description="The `uuid` of the run that did it; the run itself is kept for a shorter time."
+    )
+    tenant_uuid: str | None = strawberry.field(
+        description="The `uuid` of the tenant that it is about; the tenant itself may have been purged since."
+    )
 
 
 @strawberry.input(description="Which audit entries to list; all conditions must hold.")
