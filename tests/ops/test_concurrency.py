@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from atlas_gql.access.tokens import actor_of_token
+from atlas_gql.access.tokens import actors_of_tokens
 from atlas_gql.db.database import Database
 from atlas_gql.ops.engine import Engine
 from atlas_gql.plugins.loading import discover, load_operations
@@ -61,7 +61,7 @@ def start_all(database: TestDatabase, place: Place, keys: list[str | None]) -> l
         own = Database(database.url, max_connections=5)
         await own.open()
         try:
-            actor = await actor_of_token(own, token_id)
+            actor = (await actors_of_tokens(own, [token_id]))[token_id]
             engine = Engine(own, OPERATIONS, ring)
             at_once.wait()
             started = await asyncio.gather(
