@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from atlas_gql.health import health_routes
 from atlas_gql.metrics import Meter
 from atlas_gql.ops.engine import Engine
 from atlas_gql.ops.queue import Queue
-from atlas_gql.plugins.api import Operation
+from atlas_gql.plugins.loading import Loaded
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.live.hub import Hub
@@ -46,7 +46,7 @@ async def running_app(
     settings: Settings,
     database_url: str,
     sealer: Sealer,
-    operations: Mapping[str, Operation[Any]],
+    plugins: Loaded,
     *,
     look_on: Callable[[strawberry.Schema], None] | None = None,
 ) -> AsyncIterator[Api]:
@@ -56,16 +56,16 @@ async def running_app(
     """
     database = Database(database_url)
     await database.open()
-    queue = Queue(database_url, sealer.derive("queue"), operations, _not_here)
+    queue = Queue(database_url, sealer.derive("queue"), plugins.operations, _not_here)
     meter = Meter()
-    engine = Engine(database, operations, queue.ring, meter=meter)
+    engine = Engine(database, plugins.operations, queue.ring, meter=meter)
     hub = Hub(database, database_url)
     uses = Uses(database)
     tasks = [asyncio.create_task(hub.run()), asyncio.create_task(uses.run())]
     logins = Logins(settings.oidc_issuers)
     authentication = Authentication(database, uses, logins)
     try:
-        schema = build_schema(engine.operations.values())
+        schema = build_schema(plugins.operations.values())
         if look_on is not None:
             look_on(schema)
         app = create_app(schema, settings, database, engine, sealer, meter, hub, authentication)

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -30,7 +30,7 @@ from atlas_gql.ops.heartbeat import Heartbeat
 from atlas_gql.ops.queue import Queue
 from atlas_gql.ops.tracking import Limits, Tracker
 from atlas_gql.ops.upkeep import Upkeep
-from atlas_gql.plugins.api import Operation
+from atlas_gql.plugins.loading import Loaded
 from atlas_gql.providers.clients import Clients
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.settings import Settings
@@ -63,8 +63,9 @@ class Worker:
         settings: Settings,
         database_url: str,
         sealer: Sealer,
-        operations: Mapping[str, Operation[Any]],
+        plugins: Loaded,
     ) -> None:
+        operations = plugins.operations
         self._settings = settings
         self._name = worker_name()
         self._loop = asyncio.get_running_loop()
@@ -206,10 +207,10 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, database_url: str, sealer: Sealer, operations: Mapping[str, Operation[Any]]
+    settings: Settings, database_url: str, sealer: Sealer, plugins: Loaded
 ) -> AsyncIterator[Worker]:
     """A worker for as long as the context lasts."""
-    worker = Worker(settings, database_url, sealer, operations)
+    worker = Worker(settings, database_url, sealer, plugins)
     await worker.start()
     try:
         yield worker

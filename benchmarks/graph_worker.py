@@ -31,7 +31,7 @@ def main() -> None:
 
     async def run() -> None:
         settings = Settings(simulator_url=simulator_url)
-        async with running_worker(settings, url, Sealer.from_text(key), load_plugins(discover()).operations):
+        async with running_worker(settings, url, Sealer.from_text(key), load_plugins(discover())):
             write_url(Path(ready), "ready")
             await until_signalled()
 

@@ -21,6 +21,7 @@ from atlas_gql.db.database import AS_ENGINE
 from atlas_gql.ops import items
 from atlas_gql.ops.items import Item
 from atlas_gql.plugins import Operation, RunContext, new
+from atlas_gql.plugins.loading import Loaded
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.settings import Settings
 from atlas_gql.worker import running_worker
@@ -94,7 +95,7 @@ def main() -> None:
 
     async def run() -> None:
         settings = Settings(tenant_runs=64)
-        async with running_worker(settings, url, Sealer.from_text(key), OPERATIONS):
+        async with running_worker(settings, url, Sealer.from_text(key), Loaded(operations=OPERATIONS)):
             write_url(Path(ready), "ready")
             await until_signalled()
 

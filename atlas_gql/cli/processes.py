@@ -9,7 +9,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -19,6 +19,9 @@ from atlas_gql.children import children, follow_parent, write_url
 from atlas_gql.db.location import Location, ensure_current, located
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from atlas_gql.plugins.loading import Loaded
 
 # What only a process needs is imported by its command: `atlas token create` should not wait for a web server.
 
@@ -48,7 +51,7 @@ def serve(
     from atlas_gql.providers.keys import sealer_of
 
     with _process() as (settings, location):
-        operations = _operations(settings)
+        plugins = _plugins(settings)
         listener = _listening(
             host or settings.host, settings.port if port is None else port, "--port or ATLAS_PORT"
         )
@@ -59,7 +62,7 @@ def serve(
                 write_url(url_file, url_of(listener))
 
         async def run() -> None:
-            async with running_app(settings, location.url, sealer_of(settings), operations) as api:
+            async with running_app(settings, location.url, sealer_of(settings), plugins) as api:
                 server = Server(api.app, ready=ready, stopping=api.stopping)
                 await serve_until_signalled(server, listener)
 
@@ -84,20 +87,20 @@ def worker(
     with _process() as (settings, location):
         if threads is not None:
             settings = settings.model_copy(update={"worker_threads": threads})
-        operations = _operations(settings)
+        plugins = _plugins(settings)
         listener = _listening(settings.worker_host, settings.worker_port, "ATLAS_WORKER_PORT")
 
         def ready() -> None:
             typer.echo(
-                f"Atlas carries {settings.worker_threads} runs at once ({', '.join(operations) or 'none'});"
-                f" its health is at {url_of(listener)}/readyz",
+                f"Atlas carries {settings.worker_threads} runs at once"
+                f" ({', '.join(plugins.operations) or 'none'}); its health is at {url_of(listener)}/readyz",
                 err=True,
             )
             if url_file is not None:
                 write_url(url_file, url_of(listener))
 
         async def run() -> None:
-            async with running_worker(settings, location.url, sealer_of(settings), operations) as working:
+            async with running_worker(settings, location.url, sealer_of(settings), plugins) as working:
                 routes = health_routes(working.database, working.meter, trouble=working.trouble)
                 await serve_until_signalled(Server(Starlette(routes=routes), ready=ready), listener)
             if working.left_behind():
@@ -193,8 +196,8 @@ def _process() -> Iterator[tuple[Settings, Location]]:
         yield settings, location
 
 
-def _operations(settings: Settings) -> dict[str, Any]:
-    """The operations on offer; what else plugins add is known from here on.
+def _plugins(settings: Settings) -> Loaded:
+    """What plugins offer; the kinds of policy and the capabilities that they add are known from here on.
 
     A plugin that is not loaded is logged.
     """
@@ -207,7 +210,7 @@ def _operations(settings: Settings) -> dict[str, Any]:
         structlog.get_logger("atlas.plugin").error("plugin not loaded", plugin=name, reason=why)
     offer(loaded.policy_types)
     capabilities.offer(loaded.capabilities)
-    return loaded.operations
+    return loaded
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

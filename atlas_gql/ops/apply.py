@@ -36,7 +36,8 @@ from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.restores import RunRestores
 from atlas_gql.ops.retries import Left
-from atlas_gql.plugins.api import CapturedPolicy, PlannedWrite, policy_key
+from atlas_gql.plugins.backups import CapturedPolicy, policy_key
+from atlas_gql.plugins.restores import PlannedWrite
 from atlas_gql.reasons import ReasonCode
 
 _BEFORE = select(backup_sets.c.id).where(

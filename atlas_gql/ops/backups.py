@@ -20,7 +20,7 @@ from atlas_gql.ops.inputs import digest
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.retries import Left
-from atlas_gql.plugins.api import CapturedPolicy
+from atlas_gql.plugins.backups import CapturedPolicy
 
 _NEW = insert(backup_sets).values(
     {

@@ -24,6 +24,8 @@ from atlas_gql.db.tables import (
     backup_contents,
     backup_sets,
     operation_runs,
+    plugin_documents,
+    plugin_tenant_settings,
     policies,
     providers,
     restore_runs,
@@ -40,6 +42,8 @@ PARTS: tuple[tuple[Table, int], ...] = (
     (backup_sets, 5),
     (backup_contents, 1000),
     (policies, 1000),
+    (plugin_documents, 100),
+    (plugin_tenant_settings, 10),
     (providers, 10),
     (tenant_grants, 1000),
 )

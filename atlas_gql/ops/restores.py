@@ -33,7 +33,7 @@ from atlas_gql.ops.failures import classify
 from atlas_gql.ops.inputs import digest
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
-from atlas_gql.plugins.api import (
+from atlas_gql.plugins.restores import (
     PlannedPolicy,
     PlannedWrite,
     RestoreOptions,

@@ -16,7 +16,7 @@ from atlas_gql.db.database import Transaction
 from atlas_gql.db.tables import backup_sets, restore_items, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import NotFound, ValidationError
-from atlas_gql.plugins.api import Mentioned
+from atlas_gql.plugins.restores import Mentioned
 
 # Held: until the plan is there that needs it, nobody deletes the set or purges its tenant.
 _SET = (

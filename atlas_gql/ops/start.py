@@ -26,7 +26,8 @@ from atlas_gql.ops import backups, restores, retries, selections
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
 from atlas_gql.ops.retries import Retry
-from atlas_gql.plugins.api import Mentioned, Operation, RestorePlan, Tenant
+from atlas_gql.plugins.api import Operation, Tenant
+from atlas_gql.plugins.restores import Mentioned, RestorePlan
 from atlas_gql.redaction import redact, redact_text
 
 log = structlog.get_logger("atlas.runs")

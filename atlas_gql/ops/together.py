@@ -47,7 +47,8 @@ from atlas_gql.errors import (
 from atlas_gql.ops import backups
 from atlas_gql.ops.rights import references
 from atlas_gql.ops.start import FIRST_RING_GRACE, RUN_COLUMNS, Attempt, Starter, tenant_of
-from atlas_gql.plugins.api import Mentioned, Operation, RestorePlan
+from atlas_gql.plugins.api import Operation
+from atlas_gql.plugins.restores import Mentioned, RestorePlan
 
 log = structlog.get_logger("atlas.runs")
 

@@ -32,8 +32,8 @@ are final. It never sees a database session, the queue, or another tenant's data
 from __future__ import annotations
 
 import builtins
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -43,7 +43,8 @@ import pluggy
 from atlas_gql.errors import DomainError, OperationFailure
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import PolicyContract
-from atlas_gql.graph.model import Assignment, Policy
+from atlas_gql.plugins.backups import Backups
+from atlas_gql.plugins.restores import Mentioned, RestorePlan, Restores
 from atlas_gql.plugins.verification import Provider
 
 PROJECT = "atlas_gql"
@@ -91,6 +92,115 @@ def atlas_capabilities() -> Iterable[Capability]:
     .. versionadded:: 0.1
     """
     raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@hookspec
+def atlas_reason_details() -> Iterable[ReasonDetail]:
+    """Return the words of this plugin's own that say more than `EXTENSION`: what `detail` can be.
+
+    Called once in each process (web, worker, commands) when it loads its plugins.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@hookspec
+def atlas_settings() -> PluginSettings:
+    """Return what can be set of this plugin: for the whole installation, for each tenant, or both.
+
+    Called once in each process (web, worker, commands) when it loads its plugins.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@hookspec
+def atlas_listeners() -> Iterable[Listener]:
+    """Return what this plugin does when a run has ended.
+
+    Called once in each process (web, worker, commands) when it loads its plugins.
+
+    .. versionadded:: 0.1
+    """
+    raise NotImplementedError  # pluggy calls implementations, never the specification
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasonDetail:
+    """A cause of the plugin's own, shown as `reasonDetail` behind the plugin's name: `<plugin>.<name>`.
+
+    .. versionadded:: 0.1
+    """
+
+    name: str
+    """In lower case, as an `OperationFailure` has it as its `detail`."""
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSettings:
+    """What can be set of a plugin: a frozen dataclass each, whose fields all have defaults.
+
+    Fields are as those of inputs, or `Secret[str]`. The host makes a mutation for each, and
+    `await ctx.settings(TheDataclass)` gives what is set.
+
+    .. versionadded:: 0.1
+    """
+
+    installation: builtins.type[Any] | None = None
+    """Set on the platform, by whoever runs the installation."""
+    tenant: builtins.type[Any] | None = None
+    """Set for a tenant, by whoever holds `plugins.configure` there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A run that has ended, as listeners are told of it.
+
+    .. versionadded:: 0.1
+    """
+
+    id: UUID
+    type: str
+    outcome: str
+    """`succeeded`, `partially_succeeded`, `failed` or `cancelled`."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime
+    total: int | None
+    processed: int
+    failed: int
+    skipped: int
+    failure_code: str | None
+    failure_reason: str | None
+    failure_message: str | None
+    subject_kind: str | None
+    subject_id: UUID | None
+    initiator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Work that follows from the end of a run; it cannot delay or fail that run.
+
+    It is carried out as a run of its own, which is hidden unless it is asked for: `handler` is called with
+    the context of that run, in the tenant of the one that ended, and by Atlas itself and no user. It never
+    writes to Microsoft, starts nothing, and no listener hears of its end. It may be called again, as every
+    handler.
+
+    .. versionadded:: 0.1
+    """
+
+    type: str
+    """`plugin.verb`, unique among all operations and listeners: stored with every run, so never change it."""
+    label: str
+    description: str
+    handler: Callable[[RunContext, FinishedRun], Awaitable[None]]
+    types: tuple[str, ...] = ()
+    """The operations whose runs it hears of; all when empty."""
+    time_limit: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +309,7 @@ class Operation(Generic[Input]):
     """A frozen dataclass; the host builds the GraphQL input type from it."""
     target: Target
     capability: str
-    handler: Callable[[RunContext, Input], Awaitable[None]]
+    handler: Callable[[RunContext, Input], Awaitable[Any]]
     errors: tuple[builtins.type[DomainError], ...] = ()
     """Domain errors, beyond the host's own, that `check` or `create` may raise."""
     audit_action: str | None = None
@@ -238,183 +348,6 @@ class Tenant:
     name: str
     primary_domain: str
     entra_tenant_id: UUID
-
-
-@dataclass(frozen=True, kw_only=True)
-class CapturedPolicy:
-    """One policy as a backup keeps it; `key` is its key among the items of the run.
-
-    `assignments` are Graph's own objects, verbatim. `groups` and `filters` say, by id, what is known of
-    what the assignments refer to: `{"name", "kind", "rule", "orphaned"}` and `{"name", "platform",
-    "rule", "orphaned"}`; `orphaned` is what is gone, and a group that can still be brought back has
-    `deletedAt` besides. `error` set means that the assignments are not known. `suspicious` are those of the
-    assignments whose settings came back empty, each as the last backup that had its settings gave it.
-    """
-
-    policy_type: str
-    id: str
-    name: str
-    platform: str | None = None
-    scope_tag_ids: tuple[str, ...] = ()
-    assignments: tuple[Mapping[str, Any], ...] = ()
-    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    suspicious: tuple[Mapping[str, Any], ...] = ()
-    error: OperationFailure | None = None
-
-    @property
-    def key(self) -> str:
-        return policy_key(self.policy_type, self.id)
-
-
-def policy_key(policy_type: str, policy_id: str) -> str:
-    """The key of a captured policy among the items of the run that captures it.
-
-    .. versionadded:: 0.1
-    """
-    return f"{policy_type}/{policy_id}"
-
-
-class Backups(Protocol):
-    """The tenant's backup set that this run captures.
-
-    The last backup of a kind is the newest complete or partial set that was to hold all its policies.
-    """
-
-    async def had(self, policy_type: str) -> bool:
-        """Whether the last backup of a kind holds policies of it whose assignments are known."""
-        ...
-
-    async def last(self, policy_type: str, ids: Collection[str]) -> Mapping[str, CapturedPolicy]:
-        """Those of the policies, by id, whose assignments the last backup of their kind holds."""
-        ...
-
-    async def save(self, captured: Sequence[CapturedPolicy]) -> None:
-        """Keep policies in the set, and count each as an item of the run; one transaction.
-
-        Those already kept, by an earlier attempt or by a run that this one retries, stay as they are.
-        """
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceItem:
-    """A selected policy of the backup, as copied into the restore run when it was started."""
-
-    id: UUID
-    position: int
-    policy: CapturedPolicy
-    assignments_state: str
-    """`fetched`, `failed` or `unsupported`; only `fetched` may be restored."""
-    left_behind: tuple[str, ...] | None = None
-    """In an undo, the fingerprints of what the execution may have left in the tenant; else None."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedPolicy:
-    """What a restore would do to one policy.
-
-    `action` is `write`, `none` (already as wanted) or `blocked` (with reason and public message).
-    `changes` has one entry per assignment, `warnings` one per warning; see `docs/plugins.md`.
-    """
-
-    item_id: UUID
-    action: str
-    target_id: str | None = None
-    target_name: str | None = None
-    matched_by: str | None = None
-    blocked: OperationFailure | None = None
-    base: tuple[Mapping[str, Any], ...] | None = None
-    """The live assignments that the plan was made from, verbatim."""
-    base_hash: str | None = None
-    desired: tuple[Mapping[str, Any], ...] | None = None
-    """The whole set that would be written, as bodies for Graph."""
-    changes: tuple[Mapping[str, Any], ...] = ()
-    warnings: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedWrite:
-    """One policy of a finished plan, as execution sees it; `key` is its key among the run's items."""
-
-    item_id: UUID
-    policy_type: str
-    action: str
-    target_id: str
-    label: str
-    base_hash: str
-    desired: tuple[Assignment, ...]
-    """What a policy that is to be written is assigned to then; empty for the others."""
-    blocked_reason: str | None = None
-    blocked_message: str | None = None
-
-    @property
-    def key(self) -> str:
-        return str(self.item_id)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestoreOptions:
-    """What the caller chose for a restore run, and whether it goes to another tenant."""
-
-    mode: str
-    options: Mapping[str, Any]
-    same_tenant: bool
-    covers: frozenset[str] | None = None
-    """The kinds that the backup set was to hold all policies of; None for all kinds."""
-    against: bool = False
-    """Whether it is compared with a backup set, and not with the tenant as it is."""
-    planned: bool = False
-    """Whether an earlier attempt closed the plan: it does not change any more."""
-
-
-class Restores(Protocol):
-    """The restore run that this run plans or executes."""
-
-    async def options(self) -> RestoreOptions: ...
-
-    async def source(self) -> list[SourceItem]:
-        """The selected policies of the backup, in order of `position`."""
-        ...
-
-    async def against(self) -> list[SourceItem]:
-        """The policies of the backup set that a comparison compares with."""
-        ...
-
-    async def save(self, planned: Sequence[PlannedPolicy]) -> None:
-        """Keep plans of policies, and count each as an item of the run; one transaction."""
-        ...
-
-    async def complete(
-        self,
-        *,
-        mappings: Sequence[Mapping[str, Any]],
-        summary: Mapping[str, Any],
-        others: Sequence[Policy] = (),
-    ) -> None:
-        """Close the plan: its digest and its end of life are set, and it can be executed.
-
-        `others` are policies that are in the tenant and not in the backup: they are listed, never touched.
-        """
-        ...
-
-    async def plan(self) -> list[PlannedWrite]:
-        """The finished plan's policies, in order."""
-        ...
-
-    async def apply(self, write: PlannedWrite, *, justification: str | None = None) -> None:
-        """Carry out one policy of the plan through the safe assignment write, and count it as an item.
-
-        Nothing is written when the policy is as wanted already, or is no longer as the plan saw it.
-        """
-        ...
-
-    async def confirm(self, writes: Sequence[PlannedWrite]) -> None:
-        """See that policies for which the plan had nothing to write are still so; count each as an item.
-
-        Twenty of one kind share a call.
-        """
-        ...
 
 
 class Start(Protocol):
@@ -471,36 +404,6 @@ class Start(Protocol):
     async def before_restore(self) -> None:
         """Make the backup set that keeps the state before this execution (`origin: before_restore`)."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mentioned:
-    """Groups and filters, by their ids in lower case."""
-
-    groups: frozenset[str]
-    filters: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestorePlan:
-    """A restore run's plan as the start of an execution checks it."""
-
-    state: str
-    purpose: str
-    """`restore`, `undo`, or `compare`, which is never executed."""
-    executed: bool
-    """Whether it was executed before, and this is not the retry of that."""
-    digest: str | None
-    expires_at: datetime | None
-    expired: bool
-    source_tenant_id: UUID
-    backup_set_id: UUID | None
-    """None once the set is deleted."""
-    writes: int
-    fetched: bool
-    """Whether anything in it is not blocked."""
-    warnings: tuple[Mapping[str, Any], ...]
-    """Every warning of the plan: `{"id", "code", "policy", "message"}`."""
 
 
 class RunContext(Protocol):

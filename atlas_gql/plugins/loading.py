@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -16,13 +16,14 @@ from atlas_gql.errors import ConfigurationError
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.contracts import CORE
 from atlas_gql.plugins import api
-from atlas_gql.plugins.api import PROJECT, Capability, Operation
+from atlas_gql.plugins.api import PROJECT, Capability, Listener, Operation, PluginSettings, ReasonDetail
 from atlas_gql.plugins.policy_types import names_of, problem_of
 from atlas_gql.settings import split
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _SUBJECTS = frozenset(own.partition(".")[0] for own in Own)
 _MUTATION = re.compile(r"[a-z][A-Za-z0-9]*")
+_Typed = TypeVar("_Typed", Operation[Any], Listener)
 
 
 def discover(only: Collection[str] | None = None) -> list[tuple[str, Any]]:
@@ -52,40 +53,49 @@ def _load(point: EntryPoint) -> Any:
 class Loaded:
     """What plugins offer together; `refused` says by plugin why it was not loaded."""
 
-    operations: dict[str, Operation[Any]]
-    policy_types: tuple[PolicyContract, ...]
-    capabilities: tuple[AddedCapability, ...]
-    refused: dict[str, str]
+    operations: Mapping[str, Operation[Any]] = field(default_factory=dict)
+    """By type, in the order of the types."""
+    policy_types: tuple[PolicyContract, ...] = ()
+    capabilities: tuple[AddedCapability, ...] = ()
+    reason_details: Mapping[str, tuple[ReasonDetail, ...]] = field(default_factory=dict)
+    """By plugin, as the settings."""
+    settings: Mapping[str, PluginSettings] = field(default_factory=dict)
+    listeners: Mapping[str, Listener] = field(default_factory=dict)
+    """By type, in the order of the types."""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_plugins(plugins: Iterable[tuple[str, Any]]) -> Loaded:
-    """Every plugin's operations, in the order of their types, its policy types and its capabilities.
+    """All that plugins offer.
 
     A plugin with anything that is malformed or that another one has already, or with a hook that Atlas
     does not know, offers nothing at all; the others are not touched by it.
     """
-    operations: dict[str, Operation[Any]] = {}
-    policy_types: list[PolicyContract] = []
-    capabilities: list[AddedCapability] = []
+    offers: dict[str, _Offers] = {}
     refused: dict[str, str] = {}
     taken = {name: "Atlas itself" for row in CORE for name in names_of(row)}
     taken |= {f"capability {own}": "Atlas itself" for own in Own}
     for name, plugin in plugins:
         try:
-            offered, rows, added, claimed = _offers(name, plugin, taken)
+            offers[name] = _offers(name, plugin, taken)
         except ConfigurationError as exc:
             refused[name] = exc.message
             continue
-        operations |= offered
-        policy_types += rows
-        capabilities += added
-        taken |= claimed
+        taken |= offers[name].claimed
+    every = offers.values()
     return Loaded(
-        operations=dict(sorted(operations.items())),
-        policy_types=tuple(policy_types),
-        capabilities=tuple(capabilities),
+        operations={o.type: o for o in _sorted(o for offer in every for o in offer.operations)},
+        policy_types=tuple(row for offer in every for row in offer.policy_types),
+        capabilities=tuple(capability for offer in every for capability in offer.capabilities),
+        reason_details={name: offer.reason_details for name, offer in offers.items() if offer.reason_details},
+        settings={name: offer.settings for name, offer in offers.items() if offer.settings},
+        listeners={one.type: one for one in _sorted(one for offer in every for one in offer.listeners)},
         refused=refused,
     )
+
+
+def _sorted(things: Iterable[_Typed]) -> list[_Typed]:
+    return sorted(things, key=lambda thing: thing.type)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +126,7 @@ def installed(only: Collection[str] | None = None) -> tuple[Installed, ...]:
     )
 
 
-def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[Any]]:
+def load_operations(plugins: Iterable[tuple[str, Any]]) -> Mapping[str, Operation[Any]]:
     """Every plugin's operations by type. Raises ConfigurationError when one of them is not loaded."""
     loaded = load_plugins(plugins)
     if loaded.refused:
@@ -124,10 +134,21 @@ def load_operations(plugins: Iterable[tuple[str, Any]]) -> dict[str, Operation[A
     return loaded.operations
 
 
-def _offers(
-    name: str, plugin: Any, taken: Mapping[str, str]
-) -> tuple[dict[str, Operation[Any]], list[PolicyContract], list[AddedCapability], dict[str, str]]:
-    """What one plugin offers, and the names that it takes with that. Raises ConfigurationError."""
+@dataclass(frozen=True, kw_only=True)
+class _Offers:
+    """What one plugin offers, and the names that it takes with that."""
+
+    operations: tuple[Operation[Any], ...]
+    policy_types: tuple[PolicyContract, ...]
+    capabilities: tuple[AddedCapability, ...]
+    reason_details: tuple[ReasonDetail, ...]
+    settings: PluginSettings | None
+    listeners: tuple[Listener, ...]
+    claimed: Mapping[str, str]
+
+
+def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
+    """What one plugin offers. Raises ConfigurationError."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(api)
     try:
@@ -135,16 +156,19 @@ def _offers(
         manager.check_pending()
     except pluggy.PluginValidationError as exc:
         raise ConfigurationError(f"The plugin {name} implements a hook that Atlas does not know.") from exc
+    hook = manager.hook
     claimed: dict[str, str] = {}
-    operations = [one for offered in manager.hook.atlas_operations() for one in offered]
-    rows = [one for offered in manager.hook.atlas_policy_types() for one in offered]
-    added = [_added(one, name) for offered in manager.hook.atlas_capabilities() for one in offered]
+    operations, listeners = _all(hook.atlas_operations()), _all(hook.atlas_listeners())
+    rows, details = _all(hook.atlas_policy_types()), _all(hook.atlas_reason_details())
+    added = [_added(one, name) for one in _all(hook.atlas_capabilities())]
     for capability in added:
         _take(claimed, taken, name, f"capability {capability.name}")
     known = {*Own, *(capability.name for capability in added)}
     for operation in operations:
         _check(operation, name, known)
         _take(claimed, taken, name, f"operation type {operation.type}", f"mutation {operation.mutation}")
+    for listener in listeners:
+        _take(claimed, taken, name, f"operation type {listener.type}")
     for row in rows:
         if problem := problem_of(row):
             what = getattr(row, "path", None) or type(row).__name__
@@ -152,7 +176,20 @@ def _offers(
                 f"The policy type {what} of the plugin {name} cannot be used: {problem}."
             )
         _take(claimed, taken, name, *names_of(row))
-    return {operation.type: operation for operation in operations}, rows, added, claimed
+    return _Offers(
+        operations=operations,
+        policy_types=rows,
+        capabilities=tuple(added),
+        reason_details=details,
+        settings=next(iter(hook.atlas_settings()), None),
+        listeners=listeners,
+        claimed=claimed,
+    )
+
+
+def _all(offered: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    """What all implementations of a hook give."""
+    return tuple(one for offer in offered for one in offer)
 
 
 def _take(claimed: dict[str, str], taken: Mapping[str, str], plugin: str, *names: str) -> None:
@@ -205,6 +242,3 @@ def _check(operation: Operation[Any], plugin: str, capabilities: Collection[str]
 def names(setting: str | None) -> list[str] | None:
     """The setting `ATLAS_LOAD_PLUGINS` as a list; None for all."""
     return None if setting is None else split(setting)
-
-
-Operations = Mapping[str, Operation[Any]]

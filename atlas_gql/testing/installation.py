@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -43,7 +43,7 @@ from atlas_gql.db.tables import (
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.contracts import offer
 from atlas_gql.plugins.api import Operation
-from atlas_gql.plugins.loading import discover, load_plugins
+from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
@@ -289,6 +289,7 @@ async def _token(tx: Transaction, user: UUID, *, plane: str = "workspace", days:
 def installation(
     database: TestDatabase,
     *,
+    plugins: Loaded | None = None,
     operations: Mapping[str, Operation[Any]] | None = None,
     policy_types: Iterable[PolicyContract] | None = None,
     capabilities: Iterable[access.AddedCapability] | None = None,
@@ -299,19 +300,24 @@ def installation(
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
-    `operations`, and the added `policy_types` and `capabilities`, are those of the installed plugins unless
-    given; `secret_key` is that of workers of your own, where there are such; `settings` override the
-    defaults. Raises `tripwire.Tripped` at its end when a resolver gave a tenant's data without having asked
-    for rights.
+    `plugins` are the installed ones unless given, and so are, each by itself, their `operations` and the
+    `policy_types` and `capabilities` that they add; `secret_key` is that of workers of your own, where there
+    are such; `settings` override the defaults. Raises `tripwire.Tripped` at its end when a resolver gave a
+    tenant's data without having asked for rights.
     """
-    installed = load_plugins(discover())
-    operations = installed.operations if operations is None else operations
+    plugins = plugins or load_plugins(discover())
+    plugins = replace(
+        plugins,
+        operations=plugins.operations if operations is None else operations,
+        policy_types=plugins.policy_types if policy_types is None else tuple(policy_types),
+        capabilities=plugins.capabilities if capabilities is None else tuple(capabilities),
+    )
     sealer = Sealer.from_text(secret_key or generate_key())
     with ExitStack() as stack:
         stack.enter_context(tripwire.watched())
-        before = offer(installed.policy_types if policy_types is None else policy_types)
+        before = offer(plugins.policy_types)
         stack.callback(offer, before)
-        roles = access.offer(installed.capabilities if capabilities is None else capabilities)
+        roles = access.offer(plugins.capabilities)
         stack.callback(access.offer, roles)
         if simulator is None:
             simulator = stack.enter_context(simulators.running())
@@ -324,12 +330,12 @@ def installation(
         async def main() -> None:
             async with AsyncExitStack() as running:
                 api = await running.enter_async_context(
-                    running_app(options, database.url, sealer, operations, look_on=tripwire.lay)
+                    running_app(options, database.url, sealer, plugins, look_on=tripwire.lay)
                 )
                 working = None
                 if worker:
                     working = await running.enter_async_context(
-                        running_worker(options, database.url, sealer, operations)
+                        running_worker(options, database.url, sealer, plugins)
                     )
                 own = Database(database.url, max_connections=4)
                 await own.open()

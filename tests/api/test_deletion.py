@@ -15,7 +15,7 @@ from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.errors import BackupSetInUse, NotFound
 from atlas_gql.ops import backups
 from atlas_gql.ops.deletion import UNDO_WINDOW, delete_backup_set
-from atlas_gql.plugins.api import CapturedPolicy
+from atlas_gql.plugins.backups import CapturedPolicy
 from atlas_gql.schema import ids
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place

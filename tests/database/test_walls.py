@@ -38,15 +38,19 @@ OUTSIDE: Mapping[str, str] = {
 }
 """The tables without policies, and why they need none."""
 
-OURS_ALONE = ("workers", "identities")
+OURS_ALONE = ("workers", "identities", "run_ends")
 """Tables that only the engine sees."""
+OF_INSTALLATION = ("plugin_settings",)
+"""Tables whose rows are nobody's in particular: runs see them."""
 
-OF_WORKSPACES = tuple(table for table in metadata.sorted_tables if table.name not in OURS_ALONE)
+OF_WORKSPACES = tuple(
+    table for table in metadata.sorted_tables if table.name not in (*OURS_ALONE, *OF_INSTALLATION)
+)
 KEPT_FROM_RUNS = (
     *("workspaces", "users", "memberships", "tenant_grants", "api_tokens", "invitations"),
-    "idempotency_keys",
+    *("idempotency_keys", "schedules"),
 )
-UNCHANGED = ("audit_entries", "api_tokens", "invitations")
+UNCHANGED = ("audit_entries", "api_tokens", "invitations", "run_log")
 """Tables whose rows the application may not delete, nor give to another workspace, wherever they are."""
 
 
@@ -101,7 +105,7 @@ def make_world(url: str) -> World:
             add(connection, "users", id=one, name=str(one))
             add(connection, "memberships", workspace_id=place.workspace, user_id=one, role="owner")
         for place in (here, there, beside):
-            for table in ("providers", "tenant_grants"):
+            for table in ("providers", "tenant_grants", "run_ends"):
                 add(connection, table, **required_values(table, place))
         for one in (owner, operator, elsewhere):
             add(
@@ -114,6 +118,7 @@ def make_world(url: str) -> World:
                 expires_at="2100-01-01",
             )
         add(connection, "identities", issuer="https://issuer.example", subject=str(owner), user_id=owner)
+        add(connection, "plugin_settings", id=new_id(), plugin=str(new_id()))
         add(connection, "workers", name=str(new_id()), operations=[], threads=1, seen_at="now")
     return World(
         url=url, here=here, beside=beside, there=there, owner=owner, operator=operator, elsewhere=elsewhere
@@ -283,6 +288,16 @@ def test_what_is_the_engines_is_refused_to_all_others(world: World, name: str) -
     assert world.seen(ENGINE, metadata.tables[name]) != []
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         world.seen(user(world.owner), metadata.tables[name])
+
+
+@pytest.mark.parametrize("name", OF_INSTALLATION)
+def test_what_is_the_installations_is_seen_by_runs_and_not_by_users(world: World, name: str) -> None:
+    table = metadata.tables[name]
+    assert world.seen(ENGINE, table) != []
+    assert world.seen(run(world.here), table) != []
+    assert world.seen(NOBODY, table) == world.seen(user(world.owner), table) == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        world.ask(run(world.here), lambda database: database.execute(delete(table)))
 
 
 @pytest.mark.parametrize("table", OF_WORKSPACES, ids=lambda table: table.name)

@@ -128,6 +128,26 @@ def required_values(table: str, place: Place) -> dict[str, Any]:
             "state": "intent",
             "attempt": 1,
         },
+        "run_log": {
+            **owner,
+            "id": new_id(),
+            "run_id": rows.get("operation_runs"),
+            "attempt": 1,
+            "event": "e",
+        },
+        "run_ends": {**owner, "run_id": rows.get("operation_runs")},
+        "plugin_tenant_settings": {**owner, "id": new_id(), "plugin": str(new_id())},
+        "plugin_documents": {**owner, "plugin": "test", "key": str(new_id())},
+        "schedules": {
+            "id": new_id(),
+            "workspace_id": place.workspace,
+            "name": str(new_id()),
+            "operation_type": "test.run",
+            "cron": "0 1 * * *",
+            "time_zone": "UTC",
+            "owner_id": rows.get("users"),
+            "next_at": "2100-01-01",
+        },
         "idempotency_keys": {
             **owner,
             "mutation": "m",
@@ -158,12 +178,17 @@ ORDER = (
     "restore_items",
     "operation_runs",
     "run_items",
+    "run_log",
+    "run_ends",
+    "plugin_tenant_settings",
+    "plugin_documents",
+    "schedules",
     "idempotency_keys",
     "audit_entries",
     "tenant_grants",
 )
 
-ONE_PER_TENANT = ("providers", "tenant_grants")
+ONE_PER_TENANT = ("providers", "tenant_grants", "run_ends")
 """Nobody's parents; left to the tests, that a row of theirs is refused for its links alone."""
 
 

@@ -66,6 +66,11 @@ operation_runs = Table(
     Column("input_hash", LargeBinary, nullable=False),
     Column("writes", Boolean, nullable=False),
     Column("retry_of", Uuid),
+    # The run that started it and waits for it, and the schedule that did.
+    Column("parent_run_id", Uuid),
+    Column("schedule_id", Uuid),
+    # Work that follows from another run's end: hidden unless it is asked for, and nothing follows from it.
+    Column("internal", Boolean, nullable=False, server_default=text("false")),
     Column("status", Text, nullable=False, server_default=text("'queued'")),
     Column("outcome", Text, nullable=False, server_default=text("'pending'")),
     Column("total", Integer),
@@ -108,6 +113,8 @@ operation_runs = Table(
     Column("ended_in", TransactionId),
     UniqueConstraint("id", "tenant_id", "workspace_id"),
     parent("retry_of", "operation_runs"),
+    parent("parent_run_id", "operation_runs"),
+    ForeignKeyConstraint(["schedule_id", "workspace_id"], ["schedules.id", "schedules.workspace_id"]),
     one_of("status", ("queued", "running", "completed")),
     one_of("outcome", ("pending", "succeeded", "partially_succeeded", "failed", "cancelled")),
     CheckConstraint("(status = 'completed') = (outcome <> 'pending')", name="outcome_when_completed"),
@@ -147,6 +154,14 @@ operation_runs = Table(
     Index(None, "workspace_id", "ended_in", postgresql_where=text("ended_in IS NOT NULL")),
     Index(None, "tenant_id", "subject_id", text("created_at DESC"), text("id DESC")),
     Index(None, "retry_of", text("created_at DESC"), postgresql_where=text("retry_of IS NOT NULL")),
+    Index(
+        None, "parent_run_id", text("created_at DESC"), text("id DESC"),
+        postgresql_where=text("parent_run_id IS NOT NULL"),
+    ),
+    Index(
+        None, "schedule_id", text("created_at DESC"), text("id DESC"),
+        postgresql_where=text("schedule_id IS NOT NULL"),
+    ),
     # Whether something was written to a tenant meanwhile: few runs write.
     Index("ix_operation_runs_writing", "tenant_id", "finished_at", postgresql_where=text("writes")),
     # When Atlas last failed to get into a tenant: how its provider stands, for every tenant of a list.
@@ -214,3 +229,30 @@ idempotency_keys = Table(
     ),
     Index(None, "run_id"),
 )
+
+run_log = Table(
+    "run_log",
+    metadata,
+    primary_key(),
+    *tenant_columns(),
+    Column("run_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    # What the handler logged, without secrets: an event, and values that go with it.
+    required("event"),
+    json("data", "{}"),
+    created_at(),
+    parent("run_id", "operation_runs", ondelete="CASCADE"),
+    Index(None, "run_id", "id"),
+)
+
+run_ends = Table(
+    "run_ends",
+    metadata,
+    *tenant_columns(),
+    Column("run_id", Uuid, nullable=False),
+    created_at(),
+    PrimaryKeyConstraint("run_id"),
+    parent("run_id", "operation_runs", ondelete="CASCADE"),
+    Index(None, "created_at"),
+)
+"""Runs whose end the listeners have not heard of: an outbox, written with the end, emptied by workers."""
