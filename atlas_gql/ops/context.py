@@ -16,6 +16,7 @@ from atlas_gql.ops import items
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.backups import RunBackups
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
+from atlas_gql.ops.documents import RunDocuments
 from atlas_gql.ops.failures import classify
 from atlas_gql.ops.graph import ReadOnlyGraph
 from atlas_gql.ops.items import Item
@@ -59,6 +60,7 @@ class Context:
         self.backups = RunBackups(database, claim, left)
         self.restores = restores
         self.provider = provider
+        self.documents = RunDocuments(database, claim)
         self.again = left.again
         self._settled = left.settled
         self._log = structlog.get_logger("atlas.plugin").bind(

@@ -19,6 +19,7 @@ from atlas_gql.plan_warnings import WarningCode
 from atlas_gql.plugins.api import (
     Capability,
     Doc,
+    Documents,
     FinishedRun,
     Listener,
     Operation,
@@ -62,6 +63,7 @@ __all__ = [
     "Capability",
     "CapturedPolicy",
     "Doc",
+    "Documents",
     "DomainError",
     "Family",
     "Filter",

@@ -406,6 +406,33 @@ class Start(Protocol):
         ...
 
 
+class Documents(Protocol):
+    """JSON documents by key, of one plugin and one tenant: what a plugin knows from one run to the next.
+
+    A document is whatever JSON can say, at most 256 KB of it; a key is 1 to 200 printable characters; there
+    are at most 1,000. Each call is a transaction of its own, and changes nothing once the run is another
+    attempt's. Raises ValueError for what does not fit.
+
+    .. versionadded:: 0.1
+    """
+
+    async def get(self, key: str) -> Any:
+        """The document; None where there is none."""
+        ...
+
+    async def put(self, key: str, body: Any) -> None:
+        """Keep a document, in place of what was there."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget a document; nothing happens where there is none."""
+        ...
+
+    async def all(self, prefix: str = "") -> Mapping[str, Any]:
+        """The documents whose keys begin so, by key, in the order of their keys."""
+        ...
+
+
 class RunContext(Protocol):
     """What a handler works with: the run, its tenant, and everything bound to them.
 
@@ -432,6 +459,11 @@ class RunContext(Protocol):
     @property
     def provider(self) -> Provider:
         """How Atlas reaches this tenant, to verify it."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """What this plugin keeps for this tenant."""
         ...
 
     @property

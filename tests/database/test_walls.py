@@ -19,7 +19,7 @@ from atlas_gql.db.database import AS_ENGINE, ENGINE, NOBODY, Database, Scope, Sc
 from atlas_gql.db.embedded.binaries import wheel_folder
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import readable
-from atlas_gql.db.tables import backup_sets, metadata, operation_runs, restore_items, tenants
+from atlas_gql.db.tables import backup_sets, metadata, operation_runs, tenants
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.schema import lists
 from atlas_gql.schema.listings import Listing
@@ -534,11 +534,12 @@ def test_a_restore_changes_nothing_of_its_source(world: World, restoring: Scope,
     assert world.ask(restoring, work) == (0, 0)
 
 
-def test_a_run_writes_nothing_to_another_tenant(world: World) -> None:
-    other = required_values("restore_items", world.beside)
+@pytest.mark.parametrize("name", ["restore_items", "plugin_documents"])
+def test_a_run_writes_nothing_to_another_tenant(world: World, name: str) -> None:
+    other = required_values(name, world.beside)
 
     async def work(database: ScopedDatabase) -> None:
-        await database.execute(insert(restore_items).values(**other))
+        await database.execute(insert(metadata.tables[name]).values(**other))
 
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
         world.ask(run(world.here), work)
