@@ -68,7 +68,7 @@ bench-live: .venv/.dev  ## What 1,000 subscriptions cost a web process
 	@$(BIN)/python benchmarks/live.py
 
 bench-api: .venv/.dev  ## What reading costs, with a million runs, beside a hand-written endpoint (minutes)
-	@$(BIN)/python benchmarks/api.py
+	@$(BIN)/python benchmarks/api.py $(ARGS)
 
 lock:  ## Resolve the versions anew, with hashes
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

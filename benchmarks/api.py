@@ -2,16 +2,17 @@
 
 `atlas serve` and a hand-written endpoint are processes of their own beside PostgreSQL; both are asked the
 same three things of the same database, in turn. CPU is each process's own user and system time; the
-client's is not counted.
+client's is not counted. `make bench-api ARGS="--only Q3 --runs 100"` asks less, of less: some seconds.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import psycopg
 import uvloop
 
 import api_load
-from api_data import Data, fill
+from api_data import RUNS as RUNS_OF_TENANT
+from api_data import TENANTS, Data, fill
 from api_queries import AUDIT, RUN, RUNS
 from atlas_gql.children import children
 from atlas_gql.providers.sealing import generate_key
@@ -76,11 +78,15 @@ def postmaster_of(admin_url: str) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def asked_of_both(data: Data, url: str, by_hand: str) -> dict[tuple[str, str], api_load.Asked]:
-    """The request for each variant and query."""
+def asked_of_both(
+    names: Collection[str], data: Data, url: str, by_hand: str
+) -> dict[tuple[str, str], api_load.Asked]:
+    """The request for each variant and each of these queries."""
     tenant, run = ids.encode("Tenant", data.tenant), ids.encode("OperationRun", data.run)
     found = {}
     for n, (name, query) in enumerate(QUERIES.items()):
+        if name not in names:
+            continue
         id_ = run if query is RUN else tenant
         variables = {"runId": id_} if query is RUN else {"tenantId": id_}
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -101,7 +107,7 @@ def without_cursors(value: Any) -> Any:
 async def measure(
     requests: Mapping[tuple[str, str], api_load.Asked], pids: Mapping[str, int], postmaster: int
 ) -> dict[tuple[str, int, str], Cell]:
-    for name in QUERIES:
+    for name in dict.fromkeys(name for name, _ in requests):
         given = [await api_load.once(requests[name, variant]) for variant in pids]
         first, second = (without_cursors(json.loads(body)) for _, body in given)
         assert first == second, f"{name}: the answers differ"
@@ -121,13 +127,17 @@ async def measure(
 
 
 def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--only", action="append", choices=QUERIES, help="one query; all when absent")
+    asked.add_argument("--runs", type=int, default=RUNS_OF_TENANT, help="runs of each tenant")
+    options = asked.parse_args()
+    names = options.only or list(QUERIES)
     folder = Path(__file__).parent.parent / ".atlas" / "bench-postgres"
     with fresh_database(folder) as database, children(quiet=True) as (family, files):
         begun = time.perf_counter()
-        data = fill(database)
-        print(
-            f"1,000,000 runs and audit entries over 200 tenants, made in {time.perf_counter() - begun:.0f} s"
-        )
+        data = fill(database, runs=options.runs)
+        made = f"made in {time.perf_counter() - begun:.0f} s"
+        print(f"{TENANTS * options.runs:,} runs and their audit entries over {TENANTS} tenants, {made}")
         env = {
             "ATLAS_DATABASE_URL": database.url,
             "ATLAS_SECRET_KEY": generate_key(),
@@ -138,12 +148,12 @@ def main() -> None:
         # By hand, without row-level security: as the superuser.
         script = Path(__file__).with_name("api_hand_written.py")
         by_hand = family.script(script, database.admin_url, str(files / "by-hand.url"))
-        requests = asked_of_both(data, url, family.url_of(by_hand, files / "by-hand.url"))
+        requests = asked_of_both(names, data, url, family.url_of(by_hand, files / "by-hand.url"))
         pids = {"atlas": api.process.pid, "by hand": by_hand.process.pid}
         cells = uvloop.run(measure(requests, pids, postmaster_of(database.admin_url)))
     titles = ("CPU ms", "PG CPU", "p50 ms", "p99 ms", "req/s")
     print(f"{'what':26}" + "".join(f"{title:>9}" for title in titles) + "   target")
-    for name in QUERIES:
+    for name in names:
         for connections in CONNECTIONS:
             for variant in pids:
                 what = f"{name}, {connections:2} connections: {variant}"

@@ -92,11 +92,11 @@ async def _owner(database_url: str) -> tuple[UUID, UUID, str]:
     return workspace, user, token
 
 
-def fill(database: TestDatabase) -> Data:
-    """Make all of it; some minutes."""
+def fill(database: TestDatabase, *, runs: int = RUNS) -> Data:
+    """Make all of it, with so many runs of each tenant; some minutes."""
     workspace, user, token = asyncio.run(_owner(database.url))
     values = {
-        **{"workspace": workspace, "user": user, "tenants": TENANTS, "runs": RUNS},
+        **{"workspace": workspace, "user": user, "tenants": TENANTS, "runs": runs},
         **{"audited": AUDITED, "entries": ENTRIES},
     }
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
