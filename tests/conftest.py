@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from atlas_gql import simulator as simulators
@@ -12,6 +11,7 @@ from atlas_gql.simulator import DEMO_TENANT, Running
 from atlas_gql.testing import tripwire
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.loopback import loopback
 from support.paths import DATA_DIR
 
 
@@ -55,16 +55,16 @@ def atlas(test_database: TestDatabase, simulator: Running) -> Iterator[Installat
 @pytest.fixture(scope="session")
 def pristine(simulator: Running) -> object:
     """The simulated tenants before any test."""
-    return httpx.get(f"{simulator.url}/_simulator/export").json()
+    return loopback.get(f"{simulator.url}/_simulator/export").json()
 
 
 @pytest.fixture
 def place(atlas: Installation, simulator: Running, pristine: object) -> Place:
     """A workspace with the demo tenant, which is as it was made."""
-    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
-    httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
-    httpx.delete(f"{simulator.url}/_simulator/habits").raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    loopback.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
+    loopback.delete(f"{simulator.url}/_simulator/habits").raise_for_status()
     granted = {"tenant": DEMO_TENANT.id}
-    httpx.post(f"{simulator.url}/_simulator/registration", json=granted).raise_for_status()
-    httpx.delete(f"{simulator.url}/_simulator/journal").raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/registration", json=granted).raise_for_status()
+    loopback.delete(f"{simulator.url}/_simulator/journal").raise_for_status()
     return atlas.new_place()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 
 from atlas_gql import simulator as simulators
@@ -18,6 +17,7 @@ from atlas_gql.simulator.kind import Kind
 from atlas_gql.simulator.table import KINDS
 from atlas_gql.testing.installation import Place, installation
 from atlas_gql.testing.postgres import fresh_database
+from support.loopback import loopback
 from support.paths import DATA_DIR
 from support.steps import planned, restore_input
 
@@ -79,7 +79,7 @@ def place(serving: Running) -> Iterator[Place]:
 def assigned(simulator: Running, group: str | None = None) -> list[str]:
     """The groups that the one policy of the kind is assigned to; first assign it to this one alone."""
     url = f"{simulator.url}/_simulator"
-    state = httpx.get(f"{url}/export").json()
+    state = loopback.get(f"{url}/export").json()
     groups = state[DEMO_TENANT.id]["groups.json"]["value"]
     if group is not None:
         target = {
@@ -89,8 +89,8 @@ def assigned(simulator: Running, group: str | None = None) -> list[str]:
         policy = {"id": "e0000000-0000-4000-8000-000000000001", "displayName": "An example"}
         value = [{**policy, "assignments": [{"target": target}]}]
         state[DEMO_TENANT.id][f"{PATH}.json"] = {"value": value}
-        httpx.post(f"{url}/load", json=state).raise_for_status()
-    (policy,) = httpx.get(f"{url}/export").json()[DEMO_TENANT.id][f"{PATH}.json"]["value"]
+        loopback.post(f"{url}/load", json=state).raise_for_status()
+    (policy,) = loopback.get(f"{url}/export").json()[DEMO_TENANT.id][f"{PATH}.json"]["value"]
     return [assignment["target"]["groupId"] for assignment in policy["assignments"]]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import httpx
 import pytest
 
 from atlas_gql.db.ids import new_id
 from atlas_gql.demo.tenant import Portal
 from atlas_gql.simulator import DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import backed_up, damaged, planned, restore_input
 
 PROTECTED = 4
@@ -28,11 +28,11 @@ def backup(place: Place) -> str:
 
 
 def control(place: Place, name: str, document: object) -> None:
-    httpx.post(f"{place.atlas.simulator.url}/_simulator/{name}", json=document).raise_for_status()
+    loopback.post(f"{place.atlas.simulator.url}/_simulator/{name}", json=document).raise_for_status()
 
 
 def requests(place: Place) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{place.atlas.simulator.url}/_simulator/approvals").json()
+    answer = loopback.get(f"{place.atlas.simulator.url}/_simulator/approvals").json()
     found: list[dict[str, Any]] = answer[DEMO_TENANT.id]
     return found
 

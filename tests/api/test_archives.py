@@ -13,6 +13,7 @@ import pytest
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Installation, Place
 from support.archives import content, exported, facts, imported, read, record, uuid_of, written
+from support.loopback import loopback
 from support.steps import backed_up, damaged, planned, restore_input
 
 SET = """
@@ -209,7 +210,7 @@ class TestWhoMay:
         answers = [
             exported(place, backup, stranger.token),
             imported(place, b"", stranger.token),
-            httpx.get(
+            loopback.get(
                 f"{atlas.url}/backups/nonsense/archive", headers={"Authorization": f"Bearer {place.token}"}
             ),
             exported(place, backup, place.member("owner", plane="platform")),
@@ -218,13 +219,13 @@ class TestWhoMay:
         assert len({answer.json()["errors"][0]["message"] for answer in answers}) == 1
 
     def test_without_a_token(self, place: Place, atlas: Installation) -> None:
-        answer = httpx.get(f"{atlas.url}/backups/{place.tenant}/archive")
+        answer = loopback.get(f"{atlas.url}/backups/{place.tenant}/archive")
         assert (code(answer), answer.headers["www-authenticate"]) == ((401, "UNAUTHENTICATED"), "Bearer")
 
 
 def test_another_method_and_another_type_are_refused(place: Place) -> None:
     url = f"{place.atlas.url}/backups/{place.tenant}/archive"
-    answer = httpx.delete(url, headers={"Authorization": f"Bearer {place.token}"})
+    answer = loopback.delete(url, headers={"Authorization": f"Bearer {place.token}"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert imported(place, b"{}", media_type="application/json").status_code == 415
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 
 from atlas_gql.schema import ids
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place
+from support.loopback import loopback
 from support.steps import backed_up, damaged, planned, restore_input
 
 GUIDS = [f"aaaaaaaa-0000-4000-8000-00000000000{n}" for n in range(3)]
@@ -260,10 +260,10 @@ class TestWhatTheTenantIsLike:
     ) -> None:
         fault = {"path": ".*/deviceCompliancePolicies.*", "status": 403}
         url = f"{place.atlas.simulator.url}/_simulator/faults"
-        httpx.post(url, json=[fault]).raise_for_status()
+        loopback.post(url, json=[fault]).raise_for_status()
         given = {"tenantId": place.tenant_id, "policyTypes": ["deviceCompliancePolicies"]}
         run = place.run("fetchAssignments", given)
-        httpx.delete(url).raise_for_status()
+        loopback.delete(url).raise_for_status()
         (failure,) = run["failures"]
         assert (run["outcome"], failure["reasonCode"]) == ("FAILED", "PERMISSION_DENIED")
         result = place.start(

@@ -15,6 +15,7 @@ import pytest
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import PLAIN, Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase
+from support.loopback import loopback
 
 VIEWER = "{ viewer { name } }"
 ALLOWED, FOREIGN = "https://console.example.com", "https://evil.example.com"
@@ -62,17 +63,16 @@ def cheap(test_database: TestDatabase, simulator: Running) -> Iterator[Installat
 
 def send(place: Place, body: Any = None, method: str = "POST", **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.request(
+    return loopback.request(
         method,
         place.atlas.url + "/graphql",
         json=body,
         headers={"Authorization": f"Bearer {place.token}", **named},
-        verify=PLAIN,
     )
 
 
 def get(url: str, **headers: str) -> httpx.Response:
-    return httpx.get(url, headers=headers, verify=PLAIN)
+    return loopback.get(url, headers=headers)
 
 
 def code_of(answer: httpx.Response) -> str:

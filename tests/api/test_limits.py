@@ -12,7 +12,8 @@ import httpx
 import orjson
 import pytest
 
-from atlas_gql.testing.installation import PLAIN, Place
+from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 VIEWER = "{ viewer { name } }"
 CANCEL = 'cancelRun(input: {runId: "x"}) { __typename }'
@@ -35,7 +36,7 @@ def aliases(times: int) -> str:
 
 def post(place: Place, content: bytes) -> httpx.Response:
     headers = {"Authorization": f"Bearer {place.token}", "Content-Type": "application/json"}
-    return httpx.post(f"{place.atlas.url}/graphql", content=content, headers=headers, verify=PLAIN)
+    return loopback.post(f"{place.atlas.url}/graphql", content=content, headers=headers)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,6 +19,7 @@ from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.certificates import certificate_of, pem, pfx
 from support.connecting import changed, connected, register, secret_of
+from support.loopback import loopback
 from support.paths import DATA_DIR
 from support.steps import backed_up, damaged, faults, planned, restore_input
 
@@ -198,6 +198,6 @@ def _roles(place: Place) -> list[str]:
         "scope": "https://graph.microsoft.com/.default",
     }
     url = f"{place.atlas.simulator.url}/larkspur.example/oauth2/v2.0/token"
-    token = httpx.post(url, data=form).raise_for_status().json()["access_token"]
+    token = loopback.post(url, data=form).raise_for_status().json()["access_token"]
     claimed: list[str] = jwt.decode(token, options={"verify_signature": False})["roles"]
     return claimed

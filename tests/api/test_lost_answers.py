@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
-
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import backed_up, damaged, planned, restore_input
 
 FAULT = {"method": "POST", "path": ".*/assign$", "lostResponse": True, "status": 504, "times": 1}
@@ -19,7 +18,7 @@ def test_a_write_that_took_effect_without_an_answer_is_not_sent_again(place: Pla
     changed = damaged(place)
     plan = planned(place, backup_set)
     place.atlas.simulator.journal.clear()
-    httpx.post(f"{place.atlas.simulator.url}/_simulator/faults", json=[FAULT]).raise_for_status()
+    loopback.post(f"{place.atlas.simulator.url}/_simulator/faults", json=[FAULT]).raise_for_status()
     run = place.run("restoreAssignments", restore_input(plan))
     assert run["outcome"] == "SUCCEEDED"
     paths = writes_of(place)

@@ -19,6 +19,7 @@ from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.issuers import AUDIENCE, Issuer, issuing
+from support.loopback import loopback
 from support.paths import DATA_DIR
 from support.watching import by_sse
 
@@ -58,7 +59,7 @@ def atlas(database: TestDatabase, simulator: Running, issuer: Issuer) -> Iterato
 
 @pytest.fixture
 def place(atlas: Installation, simulator: Running) -> Place:
-    httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
+    loopback.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
     return atlas.new_place()
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from atlas_gql.schema import ids
 from atlas_gql.settings import Settings
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 PATH = "/system/graphql"
 RESULT = "__typename ... on ValidationError { field message }"
@@ -58,7 +58,7 @@ def test_a_token_of_the_other_plane_is_a_stranger(place: Place, token: str, path
 def test_each_plane_gives_its_own_schema(place: Place, token: str, path: str) -> None:
     own, other = (token, place.token) if path.startswith("/system") else (place.token, token)
     url = place.atlas.url + path
-    answers = [httpx.get(url, headers={"Authorization": f"Bearer {who}"}) for who in (own, other)]
+    answers = [loopback.get(url, headers={"Authorization": f"Bearer {who}"}) for who in (own, other)]
     assert [answer.status_code for answer in answers] == [200, 404]
     assert (
         answers[0].text

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from atlas_gql.plugins import CONTRACTS
 from atlas_gql.simulator import DEMO_TENANT, Running, full_state, running
 from atlas_gql.testing.installation import Place, installation
 from atlas_gql.testing.postgres import fresh_database
+from support.loopback import loopback
 from support.paths import DATA_DIR
 from support.steps import backed_up, planned, restore_input
 
@@ -59,7 +59,7 @@ def damage(simulator: Running) -> dict[str, int]:
                 policy["assignments"] = [a for a in held if a not in own or a in kept]
                 done[kind.policy_type] = done.get(kind.policy_type, 0) + 1
     load = f"{simulator.url}/_simulator/load"
-    httpx.post(load, json={DEMO_TENANT.id: files}).raise_for_status()
+    loopback.post(load, json={DEMO_TENANT.id: files}).raise_for_status()
     return done
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
 from atlas_gql.simulator import DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import backed_up, planned, restore_input
 
 ITEMS = """
@@ -34,11 +33,11 @@ def suspicious(place: Place, backup_set: str) -> dict[str, list[Any]]:
 def settings(place: Place, change: Any) -> None:
     """Let the simulated tenant have other settings: `change` is given each app and each assignment of it."""
     url = f"{place.atlas.simulator.url}/_simulator"
-    state = httpx.get(f"{url}/export").json()
+    state = loopback.get(f"{url}/export").json()
     for app in state[DEMO_TENANT.id]["deviceAppManagement/mobileApps.json"]["value"]:
         for assignment in app["assignments"]:
             change(app, assignment)
-    httpx.post(f"{url}/load", json=state).raise_for_status()
+    loopback.post(f"{url}/load", json=state).raise_for_status()
 
 
 def lost(place: Place) -> dict[str, list[Any]]:

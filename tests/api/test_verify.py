@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import insert, update
 
@@ -13,6 +12,7 @@ from atlas_gql.db.tables import credentials, providers
 from atlas_gql.plugins import CONTRACTS
 from atlas_gql.simulator import CLIENT_ID, DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import faults, habits
 
 REPORT = """
@@ -45,7 +45,7 @@ DIRECTORY = ["GroupMember.Read.All"]
 def roles(place: Place, *granted: str) -> None:
     """Let the tenant grant the application these alone, until it is loaded anew."""
     url = f"{place.atlas.simulator.url}/_simulator/registration"
-    httpx.post(url, json={"tenant": DEMO_TENANT.id, "roles": [*granted]}).raise_for_status()
+    loopback.post(url, json={"tenant": DEMO_TENANT.id, "roles": [*granted]}).raise_for_status()
 
 
 def verified(place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -86,9 +86,9 @@ def test_a_provider_that_may_do_everything_is_ready(place: Place) -> None:
 def test_a_verification_costs_a_call_per_family_and_permission_and_five_more(place: Place) -> None:
     """Five more: a token and another for writing, what needs approval, groups, filters."""
     verified(place)
-    httpx.delete(f"{place.atlas.simulator.url}/_simulator/journal").raise_for_status()
+    loopback.delete(f"{place.atlas.simulator.url}/_simulator/journal").raise_for_status()
     verified(place)
-    journal = httpx.get(f"{place.atlas.simulator.url}/_simulator/journal").json()
+    journal = loopback.get(f"{place.atlas.simulator.url}/_simulator/journal").json()
     sent = [call["path"] for call in journal if not call.get("batch")]
     tokens = [path for path in sent if path.endswith("/token")]
     batches = [path for path in sent if path.endswith("/$batch")]

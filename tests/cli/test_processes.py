@@ -12,10 +12,10 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from atlas_gql.simulator import DEMO_TENANT
+from support.loopback import loopback
 
 INSTALLED = shutil.which("atlas", path=sysconfig.get_path("scripts"))
 
@@ -79,7 +79,7 @@ def test_the_simulator_tells_its_url_and_ends_when_asked(simulator, tmp_path, nu
     url_file = tmp_path / "url"
     process = simulator("--seed", "3", "--url-file", str(url_file))
     url = process.stdout.readline().strip()
-    assert DEMO_TENANT.id in httpx.get(f"{url}/_simulator/export").json()
+    assert DEMO_TENANT.id in loopback.get(f"{url}/_simulator/export").json()
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, url_file.read_text()) == (0, "", url + "\n")
@@ -89,7 +89,7 @@ def test_the_simulator_tells_its_url_and_ends_when_asked(simulator, tmp_path, nu
 
 def test_the_simulator_plays_a_tenant_of_any_size(simulator):
     url = simulator("--policies", "17").stdout.readline().strip()
-    (files,) = httpx.get(f"{url}/_simulator/export").json().values()
+    (files,) = loopback.get(f"{url}/_simulator/export").json().values()
     policies = [thing for file in files.values() for thing in file["value"] if "assignments" in thing]
     assert [len(policy["assignments"]) for policy in policies] == [5] * 17
 

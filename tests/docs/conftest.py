@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from atlas_gql.schema import ids
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation
+from support.loopback import loopback
 from support.runs import add_runs
 from support.world import World, make_world
 
 
 @pytest.fixture(scope="module")
 def world(atlas: Installation, simulator: Running, pristine: object) -> World:
-    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
     return make_world(atlas.new_place())
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
-
 from support.console import Typed, steps
+from support.loopback import loopback
 from support.paths import ROOT
 from support.patterns import steady
 from support.stage import console
@@ -15,7 +14,7 @@ PAGE = ROOT / "docs" / "administrators.md"
 def test_the_walk_through_prints_what_it_shows(atlas, simulator, pristine, monkeypatch):
     """Else: `make docs`."""
     monkeypatch.setattr("atlas_gql.logs.configure", lambda **_: None)  # the runner's stderr is closed
-    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
     played = list(steps(PAGE))
     assert len(played) > 10
     with console(atlas) as typed_into:

@@ -12,9 +12,10 @@ import pytest
 from graphql import OperationDefinitionNode, OperationType, parse
 
 from support.documents import CLIENTS, blocks
+from support.loopback import loopback
 from support.paths import ROOT
 from support.steps import faults
-from support.watching import PLAIN, by_sse, events
+from support.watching import by_sse, events
 from support.world import World
 
 PAGE = ROOT / "docs" / "api.md"
@@ -81,7 +82,5 @@ def test_the_request_for_curl_is_answered(world: World):
     (body,) = (json.loads(value) for flag, value in flags if flag == "-d")
     body["variables"]["id"] = world.values["runId"]
     assert words[2].endswith("/graphql")
-    with httpx.stream(
-        "POST", f"{world.place.atlas.url}/graphql", json=body, headers=headers, trust_env=False, verify=PLAIN
-    ) as response:
+    with loopback.stream("POST", f"{world.place.atlas.url}/graphql", json=body, headers=headers) as response:
         assert [answer["data"]["runEvents"]["run"]["status"] for answer in events(response)] == ["COMPLETED"]

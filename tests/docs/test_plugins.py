@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from atlas_gql.plugins import api
@@ -20,6 +19,7 @@ from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.documents import blocks
+from support.loopback import loopback
 from support.paths import DATA_DIR, ROOT
 from support.steps import backed_up, damaged, planned
 
@@ -102,7 +102,7 @@ def reviewing(second: Loaded, simulator: Running) -> Iterator[Installation]:
 
 @pytest.fixture
 def reviewed(reviewing: Installation, simulator: Running, pristine: object) -> Place:
-    httpx.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/load", json=pristine).raise_for_status()
     return reviewing.new_place()
 
 
@@ -161,12 +161,12 @@ def test_the_second_plugin_adds_a_kind_of_policy(
 def test_the_second_plugin_refuses_a_plan_that_failed(reviewed: Place):
     backup = backed_up(reviewed)
     faults = f"{reviewed.atlas.simulator.url}/_simulator/faults"
-    httpx.post(faults, json=[{"path": "^/beta/device", "status": 403}]).raise_for_status()
+    loopback.post(faults, json=[{"path": "^/beta/device", "status": 403}]).raise_for_status()
     try:
         failed = reviewed.run(
             "planAssignmentRestore", {"tenantId": reviewed.tenant_id, "backupSetId": backup}
         )
     finally:
-        httpx.delete(faults).raise_for_status()
+        loopback.delete(faults).raise_for_status()
     answer = reviewed.start("reviewPlan", {"restoreRunId": failed["subject"]["id"]})
     assert (answer["__typename"], answer["code"]) == ("PlanUnfinished", "PLAN_UNFINISHED")

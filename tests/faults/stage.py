@@ -21,9 +21,10 @@ from psycopg.rows import dict_row
 from atlas_gql.children import Child, Children, children
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer, generate_key
-from atlas_gql.testing.installation import PLAIN, Installation, Place
+from atlas_gql.testing.installation import Installation, Place
 from atlas_gql.testing.postgres import TestDatabase
 from faults.server import OwnServer
+from support.loopback import loopback
 
 PLUGIN = Path(__file__).parent / "plugin"
 LEASE = 2.0
@@ -157,15 +158,13 @@ class Stage:
 
     def graph_faults(self, *rules: dict[str, Any]) -> None:
         """Let calls to Graph go wrong; none without rules."""
-        httpx.post(
-            f"{self.simulator_url}/_simulator/faults", json=list(rules), verify=PLAIN
-        ).raise_for_status()
+        loopback.post(f"{self.simulator_url}/_simulator/faults", json=list(rules)).raise_for_status()
 
     def calm(self) -> None:
         """As at the beginning: no workers, no faults, nothing in the queue or the journal."""
         self.end_workers()
         self.graph_faults()
-        httpx.delete(f"{self.simulator_url}/_simulator/journal", verify=PLAIN).raise_for_status()
+        loopback.delete(f"{self.simulator_url}/_simulator/journal").raise_for_status()
         self.sql("DELETE FROM huey_task")
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid5
 
-import httpx
-
-from atlas_gql.testing.installation import PLAIN
+from support.loopback import loopback
 
 CONFIGURATIONS = "deviceManagement/deviceConfigurations"
 PROFILES = "deviceManagement/windowsAutopilotDeploymentProfiles"
@@ -66,14 +64,14 @@ def domain(tenant: UUID) -> str:
 
 def load(simulator_url: str, tenant: UUID, state: State) -> None:
     """Make the tenant as it stands there, whatever it was."""
-    httpx.post(
-        f"{simulator_url}/_simulator/load", json={str(tenant): state}, timeout=30, verify=PLAIN
+    loopback.post(
+        f"{simulator_url}/_simulator/load", json={str(tenant): state}, timeout=30
     ).raise_for_status()
 
 
 def state_of(simulator_url: str, tenant: UUID) -> dict[str, list[Any]]:
     """The assignments of each policy by its id, in a fixed order."""
-    state = httpx.get(f"{simulator_url}/_simulator/export", timeout=30, verify=PLAIN).json()[str(tenant)]
+    state = loopback.get(f"{simulator_url}/_simulator/export", timeout=30).json()[str(tenant)]
     return {
         policy["id"]: sorted(policy["assignments"], key=lambda assignment: str(assignment["id"]))
         for collection in (CONFIGURATIONS, PROFILES)
@@ -85,7 +83,7 @@ def doubled_posts(simulator_url: str, tenant: UUID) -> int:
     """Accepted writes of one assignment to one policy beyond the first: what cannot be done twice."""
     seen: set[tuple[str, str]] = set()
     doubled = 0
-    for call in httpx.get(f"{simulator_url}/_simulator/journal", timeout=60, verify=PLAIN).json():
+    for call in loopback.get(f"{simulator_url}/_simulator/journal", timeout=60).json():
         if call["tenant"] == str(tenant) and call["method"] == "POST" and call["status"] == 201:
             write = (call["path"], str(call["body"]))
             doubled += write in seen

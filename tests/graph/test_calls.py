@@ -25,6 +25,7 @@ from atlas_gql.graph import (
 )
 from atlas_gql.graph.allowance import Limit
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, running
+from support.loopback import loopback
 
 POLICIES = 300
 AT_ONCE = 40
@@ -52,7 +53,7 @@ def simulator():
             }
             for n in range(POLICIES)
         ]
-        load = httpx.post(f"{served.url}/_simulator/load", json={DEMO_TENANT.id: tenant})
+        load = loopback.post(f"{served.url}/_simulator/load", json={DEMO_TENANT.id: tenant})
         load.raise_for_status()
         yield served
 

@@ -11,6 +11,7 @@ from atlas_gql.graph import CONTRACTS, GLOBAL, MicrosoftGraphClient, MsalTokens,
 from atlas_gql.graph.permissions import grants
 from atlas_gql.reasons import ReasonCode as R
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, running
+from support.loopback import loopback
 
 UNLICENSED = "windowsDriverUpdateProfiles"
 
@@ -46,12 +47,12 @@ def ask(simulator, question):
 
 
 def tell(simulator, what, document):
-    httpx.post(f"{simulator.url}/_simulator/{what}", json=document).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/{what}", json=document).raise_for_status()
 
 
 def calls(simulator):
     """Graph's own, without the parts of batches."""
-    listed = httpx.get(f"{simulator.url}/_simulator/journal").json()
+    listed = loopback.get(f"{simulator.url}/_simulator/journal").json()
     return [call for call in listed if call["path"].endswith("/$batch")]
 
 

@@ -29,6 +29,7 @@ from atlas_gql.graph import (
 )
 from atlas_gql.reasons import ReasonCode as R
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, full_state, running
+from support.loopback import loopback
 
 ALL = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
 WRITABLE = {name: contract for name, contract in CONTRACTS.items() if contract.supports_restore}
@@ -69,11 +70,11 @@ def ask(simulator, question, **more):
 
 
 def faults(simulator, *rules):
-    httpx.post(f"{simulator.url}/_simulator/faults", json=list(rules)).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/faults", json=list(rules)).raise_for_status()
 
 
 def habits(simulator, **changed):
-    httpx.post(f"{simulator.url}/_simulator/habits", json=changed).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/habits", json=changed).raise_for_status()
 
 
 def held(simulator, contract):
@@ -100,12 +101,12 @@ def simulator():
 def writable(simulator):
     """The same one, with everything put back afterwards."""
     control = f"{simulator.url}/_simulator"
-    before = httpx.get(f"{control}/export").json()
-    httpx.delete(f"{control}/journal").raise_for_status()
+    before = loopback.get(f"{control}/export").json()
+    loopback.delete(f"{control}/journal").raise_for_status()
     yield simulator
-    httpx.delete(f"{control}/faults").raise_for_status()
-    httpx.delete(f"{control}/habits").raise_for_status()
-    httpx.post(f"{control}/load", json=before).raise_for_status()
+    loopback.delete(f"{control}/faults").raise_for_status()
+    loopback.delete(f"{control}/habits").raise_for_status()
+    loopback.post(f"{control}/load", json=before).raise_for_status()
 
 
 async def every(client, contract):
@@ -188,7 +189,7 @@ def test_a_deleted_group_is_told_from_one_that_is_gone(writable):
     deleted = {"value": [{**group, "deletedDateTime": deleted_at}]}
     state["directory/deletedItems/microsoft.graph.group.json"] = deleted
     load = {DEMO_TENANT.id: state}
-    httpx.post(f"{writable.url}/_simulator/load", json=load).raise_for_status()
+    loopback.post(f"{writable.url}/_simulator/load", json=load).raise_for_status()
 
     async def look(client):
         ids = [group["id"], NOBODY]
@@ -260,7 +261,7 @@ def inherited(simulator, contract):
     known = any("source" in assignment for assignment in found)
     for assignment in found if known else ():
         assignment["source"] = "policySets"
-    httpx.post(f"{simulator.url}/_simulator/load", json=state).raise_for_status()
+    loopback.post(f"{simulator.url}/_simulator/load", json=state).raise_for_status()
     return known
 
 

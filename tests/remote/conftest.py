@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +14,7 @@ from atlas_gql import logs
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Place
 from support.gate import Gate, gate
+from support.loopback import loopback
 from support.shell import Shell
 
 
@@ -22,7 +22,7 @@ from support.shell import Shell
 def unharmed(simulator: Running) -> Iterator[None]:
     """What a test lets go wrong goes well again in the next one, wherever that stands."""
     yield
-    httpx.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
+    loopback.delete(f"{simulator.url}/_simulator/faults").raise_for_status()
 
 
 @pytest.fixture

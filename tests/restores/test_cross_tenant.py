@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from atlas_gql.graph import CONTRACTS, Assignment, fingerprint, parse_assignment
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import backed_up, planned, restore_input, shown, undone
 
 
@@ -20,7 +20,7 @@ def other(place: Place) -> Place:
 
 def held(place: Place) -> dict[str, str]:
     """A fingerprint of the assignments of each policy of the second tenant, by its id."""
-    export = httpx.get(f"{place.atlas.simulator.url}/_simulator/export").json()[DEMO_SECOND_TENANT.id]
+    export = loopback.get(f"{place.atlas.simulator.url}/_simulator/export").json()[DEMO_SECOND_TENANT.id]
     found: dict[str, str] = {}
     for contract in CONTRACTS.values():
         for policy in export.get(f"{contract.path}.json", {"value": []})["value"]:
@@ -32,10 +32,10 @@ def held(place: Place) -> dict[str, str]:
 def without_filter(place: Place, name: str) -> None:
     """Take a filter away from the second tenant."""
     url = f"{place.atlas.simulator.url}/_simulator"
-    tenant = httpx.get(f"{url}/export").json()[DEMO_SECOND_TENANT.id]
+    tenant = loopback.get(f"{url}/export").json()[DEMO_SECOND_TENANT.id]
     filters = tenant["deviceManagement/assignmentFilters.json"]
     filters["value"] = [found for found in filters["value"] if found["displayName"] != name]
-    httpx.post(f"{url}/load", json={DEMO_SECOND_TENANT.id: tenant}).raise_for_status()
+    loopback.post(f"{url}/load", json={DEMO_SECOND_TENANT.id: tenant}).raise_for_status()
 
 
 def reasons(plan: dict[str, Any]) -> dict[str, set[str]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from atlas_gql.graph import TargetKind
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 from support.steps import backed_up, planned, restore_input, shown, undone
 from support.tenants import Case, Document, case, held, reached
 
@@ -69,9 +69,9 @@ def _shown(target: Place, plan: dict[str, Any]) -> dict[str, set[Any]]:
 
 def _load(place: Place, tenant_id: str, document: Document) -> None:
     url = f"{place.atlas.simulator.url}/_simulator/load"
-    httpx.post(url, json={tenant_id: document}).raise_for_status()
+    loopback.post(url, json={tenant_id: document}).raise_for_status()
 
 
 def _tenant(place: Place, tenant_id: str) -> Document:
-    document: Document = httpx.get(f"{place.atlas.simulator.url}/_simulator/export").json()[tenant_id]
+    document: Document = loopback.get(f"{place.atlas.simulator.url}/_simulator/export").json()[tenant_id]
     return document

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from atlas_gql.archive import MEDIA_TYPE, Facts, ItemState, Record, read_archive, write_archive
 from atlas_gql.archive.form import SEAL, key_of
 from atlas_gql.schema import ids
-from atlas_gql.testing.installation import PLAIN, Place
+from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 LARGEST = 10**8
 
@@ -48,13 +49,11 @@ def _ask(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> httpx.Response:
-    return httpx.request(
+    return loopback.request(
         method,
         place.atlas.url + path,
         headers={"Authorization": f"Bearer {token or place.token}", **(headers or {})},
         timeout=30,
-        trust_env=False,
-        verify=PLAIN,
         **more,
     )
 

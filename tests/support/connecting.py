@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 CREDENTIAL = "id uuid name kind expiresAt createdAt rotatedAt providers { totalCount }"
 PROVIDER = """
@@ -82,7 +81,7 @@ def connected(place: Place, credential: dict[str, Any], **more: Any) -> dict[str
 def register(place: Place, **registration: Any) -> None:
     """Let Microsoft's application in the demo tenant be this one; without values, the usual one."""
     given = {"tenant": DEMO_TENANT.id, **registration}
-    httpx.post(f"{place.atlas.simulator.url}/_simulator/registration", json=given).raise_for_status()
+    loopback.post(f"{place.atlas.simulator.url}/_simulator/registration", json=given).raise_for_status()
 
 
 def trail(place: Place, uuid: str) -> list[tuple[str, dict[str, Any]]]:

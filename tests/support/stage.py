@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-import httpx
 from sqlalchemy import bindparam, insert, update
 from structlog.testing import capture_logs
 
@@ -20,6 +19,7 @@ from atlas_gql.db.tables import memberships, tenants, users, workspaces
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Installation, Place
 from support.console import Console, rewritten
+from support.loopback import loopback
 from support.shell import Shell
 from support.steps import damaged
 
@@ -49,10 +49,10 @@ def console(atlas: Installation) -> Iterator[Console]:
 def made_again(place: Place, name: str) -> None:
     """Another group of the name in the place of the one that there is; assignments keep the old id."""
     simulator = place.atlas.simulator.url
-    state = httpx.get(f"{simulator}/_simulator/export").json()
+    state = loopback.get(f"{simulator}/_simulator/export").json()
     (group,) = (g for g in state[DEMO_TENANT.id]["groups.json"]["value"] if g["displayName"] == name)
     group["id"] = str(uuid5(NAMESPACE_DNS, name))
-    httpx.post(f"{simulator}/_simulator/load", json=state).raise_for_status()
+    loopback.post(f"{simulator}/_simulator/load", json=state).raise_for_status()
 
 
 def joined(place: Place, name: str) -> None:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
 from atlas_gql.demo.tenant import Portal, damage
 from atlas_gql.simulator import DEMO_TENANT
 from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 PLAN = """
 query Plan($id: ID!) {
@@ -64,7 +63,7 @@ def portal_state(place: Place) -> dict[str, Any]:
 def set_portal_state(place: Place, state: dict[str, Any]) -> None:
     """Make this everything in the simulated tenant."""
     url = f"{place.atlas.simulator.url}/_simulator/load"
-    httpx.post(url, json={DEMO_TENANT.id: state}).raise_for_status()
+    loopback.post(url, json={DEMO_TENANT.id: state}).raise_for_status()
 
 
 def backed_up(place: Place, **options: Any) -> str:
@@ -120,14 +119,14 @@ def until(reached: Callable[[], bool], *, within: float = 20) -> None:
 
 def faults(place: Place, *rules: dict[str, Any]) -> None:
     """Let these calls to the simulator go wrong from now on; none without rules."""
-    answer = httpx.post(f"{place.atlas.simulator.url}/_simulator/faults", json=list(rules))
+    answer = loopback.post(f"{place.atlas.simulator.url}/_simulator/faults", json=list(rules))
     answer.raise_for_status()
 
 
 def habits(place: Place, **changed: Any) -> None:
     """Let the simulated service behave so from now on; as by default where nothing is said."""
     url = f"{place.atlas.simulator.url}/_simulator/habits"
-    httpx.post(url, json=changed).raise_for_status()
+    loopback.post(url, json=changed).raise_for_status()
 
 
 def restore_input(plan: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
 from atlas_gql.schema import ids
-from atlas_gql.testing.installation import PLAIN, Place
+from atlas_gql.testing.installation import Place
+from support.loopback import loopback
 
 PROTOCOL = "graphql-transport-ws"
 PATIENCE = 10.0
@@ -46,14 +47,12 @@ def by_sse(
     url: str, token: str, query: str, variables: Mapping[str, Any]
 ) -> Iterator[Iterator[dict[str, Any]]]:
     """The answers as server-sent events."""
-    with httpx.stream(
+    with loopback.stream(
         "POST",
         f"{url}/graphql",
         json={"query": query, "variables": dict(variables)},
         headers={"Authorization": f"Bearer {token}", "Accept": "text/event-stream"},
         timeout=PATIENCE,
-        trust_env=False,
-        verify=PLAIN,
     ) as response:
         assert response.headers["content-type"].startswith("text/event-stream"), response.read()
         yield events(response)
@@ -152,7 +151,7 @@ def closing(opened: ClientConnection) -> int:
 
 def watching(place: Place, transport: str) -> int:
     """How many subscriptions of a transport the process serves."""
-    text = httpx.get(f"{place.atlas.url}/metrics", verify=PLAIN, trust_env=False).text
+    text = loopback.get(f"{place.atlas.url}/metrics").text
     name = f'atlas_live_subscriptions{{transport="{transport}"}} '
     return next((int(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name)), 0)
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from atlas_gql.db.ids import new_id
 from atlas_gql.simulator import DEMO_SECOND_TENANT, DEMO_TENANT
 from atlas_gql.testing.installation import Place
 from support.connecting import changed, secret_of
+from support.loopback import loopback
 from support.members import who
 from support.steps import backed_up, damaged, planned, restore_input, undone
 
@@ -135,7 +134,7 @@ def _assigned_to_a_group(place: Place, backup: str) -> tuple[dict[str, Any], str
 
 
 def _group_of_the_other_tenant(place: Place) -> str:
-    export = httpx.get(f"{place.atlas.simulator.url}/_simulator/export").json()
+    export = loopback.get(f"{place.atlas.simulator.url}/_simulator/export").json()
     group_id: str = export[DEMO_SECOND_TENANT.id]["groups.json"]["value"][0]["id"]
     return group_id
 
@@ -151,10 +150,10 @@ def _failed_backup(place: Place) -> dict[str, Any]:
     """The run of a backup that could not read one kind of policy."""
     faults = f"{place.atlas.simulator.url}/_simulator/faults"
     refused = [{"path": "deviceHealthScripts", "status": 403}]
-    httpx.post(faults, json=refused).raise_for_status()
+    loopback.post(faults, json=refused).raise_for_status()
     try:
         run = place.run("fetchAssignments", {"tenantId": place.tenant_id})
     finally:
-        httpx.delete(faults).raise_for_status()
+        loopback.delete(faults).raise_for_status()
     assert run["outcome"] == "PARTIALLY_SUCCEEDED"
     return run

@@ -28,6 +28,7 @@ from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.providers.sealing import generate_key
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.loopback import loopback
 from support.paths import DATA_DIR
 from support.steps import faults
 
@@ -130,17 +131,17 @@ def idle(own_database: TestDatabase) -> Iterator[Installation]:
 class TestNumbersOfTheQueue:
     def test_what_waits_is_counted_and_how_long_it_has_waited(self, idle: Installation) -> None:
         place = idle.new_place()
-        empty = numbers(httpx.get(f"{idle.url}/metrics").text)
+        empty = numbers(loopback.get(f"{idle.url}/metrics").text)
         runs = [
             place.start("fetchAssignments", {"tenantId": place.tenant_id, "policyTypes": [kind]})["run"]
             for kind in ("mobileApps", "deviceConfigurations")
         ]
         time.sleep(0.05)
-        waiting = numbers(httpx.get(f"{idle.url}/metrics").text)
+        waiting = numbers(loopback.get(f"{idle.url}/metrics").text)
         query = "mutation C($input: CancelRunInput!) { cancelRun(input: $input) { __typename } }"
         for run in runs:
             place.ask(query, input={"runId": run["id"]})
-        ended = numbers(httpx.get(f"{idle.url}/metrics").text)
+        ended = numbers(loopback.get(f"{idle.url}/metrics").text)
         name = 'atlas_runs{status="queued"}'
         assert [page[name] for page in (empty, waiting, ended)] == [0, 2, 0]
         ages = [page["atlas_queue_age_seconds"] for page in (empty, waiting, ended)]
@@ -150,7 +151,7 @@ class TestNumbersOfTheQueue:
         assert [name for name in ended if name.startswith("atlas_build_info{version=")]
 
     def test_it_is_told_as_prometheus_wants_it(self, idle: Installation) -> None:
-        answer = httpx.get(f"{idle.url}/metrics")
+        answer = loopback.get(f"{idle.url}/metrics")
         assert (answer.status_code, answer.headers["content-type"]) == (
             200,
             "text/plain; version=0.0.4; charset=utf-8",
@@ -158,7 +159,7 @@ class TestNumbersOfTheQueue:
 
     @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
     def test_the_api_is_alive_and_ready(self, idle: Installation, path: str) -> None:
-        answer = httpx.get(f"{idle.url}{path}")
+        answer = loopback.get(f"{idle.url}{path}")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
@@ -175,7 +176,7 @@ def test_what_is_taken_back_from_lost_workers_is_counted(
                 " WHERE id = %s",
                 (crashes, run["uuid"]),
             )
-    assert numbers(httpx.get(f"{idle.url}/metrics").text)["atlas_runs_unattended"] == 2
+    assert numbers(loopback.get(f"{idle.url}/metrics").text)["atlas_runs_unattended"] == 2
     meter = Meter()
 
     async def reap() -> None:
@@ -206,7 +207,7 @@ async def _no_ring(_run_id: UUID, _operation: str) -> None:
 def test_every_metric_is_explained_to_operators(place: Place) -> None:
     worker = place.atlas.worker
     assert worker is not None
-    page = "".join(worker.meter.lines()) + httpx.get(f"{place.atlas.url}/metrics").text
+    page = "".join(worker.meter.lines()) + loopback.get(f"{place.atlas.url}/metrics").text
     names = set(re.findall(r"# TYPE (\w+) ", page))
     assert len(names) == 14
     assert {name for name in names if f"`{name}" not in OPERATIONS.read_text()} == set()
@@ -281,8 +282,8 @@ def test_a_worker_says_what_it_serves_and_where_its_health_is(
         time.sleep(0.05)
     url = (tmp_path / "url").read_text().strip()
     for path in ("/healthz", "/readyz"):
-        assert httpx.get(url + path).json() == {"status": "ok"}
-    page = numbers(httpx.get(f"{url}/metrics").text)
+        assert loopback.get(url + path).json() == {"status": "ok"}
+    page = numbers(loopback.get(f"{url}/metrics").text)
     assert page["atlas_leases_lost_total"] == 0
     assert (page["atlas_workers"], page["atlas_worker_slots"]) == (1, 3)
     process.send_signal(signal.SIGTERM)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
@@ -17,6 +16,7 @@ from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
+from support.loopback import loopback
 from support.members import altered, who
 from support.paths import DATA_DIR
 from support.steps import backed_up, damaged, planned, restore_input
@@ -92,12 +92,12 @@ def atlas(database: TestDatabase) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def pristine(atlas: Installation) -> Any:
     """The simulated tenants before any test."""
-    return httpx.get(f"{atlas.simulator.url}/_simulator/export").json()
+    return loopback.get(f"{atlas.simulator.url}/_simulator/export").json()
 
 
 @pytest.fixture
 def place(atlas: Installation, pristine: Any) -> Place:
-    httpx.post(f"{atlas.simulator.url}/_simulator/load", json=pristine).raise_for_status()
+    loopback.post(f"{atlas.simulator.url}/_simulator/load", json=pristine).raise_for_status()
     return atlas.new_place()
 
 
