@@ -20,7 +20,6 @@ from atlas_gql.schema.invitations import invitation_fields
 from atlas_gql.schema.live.subscriptions import Subscription
 from atlas_gql.schema.members import member_fields
 from atlas_gql.schema.mutations import cancel_field, start_field
-from atlas_gql.schema.plain import PlainExecutor
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
@@ -66,7 +65,6 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             query=Query,
             mutation=mutation,
             subscription=Subscription,
-            execution_context_class=PlainExecutor,
             # No field names it: it is one of the errors that an interface stands for.
             types=[StartRefused],
             config=StrawberryConfig(sort_schema=True),

@@ -35,7 +35,8 @@ class Context:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     """One present for all of the operation, so that siblings ask the same."""
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
-    selections: dict[Hashable, frozenset[str]] = field(default_factory=dict)
+    selections: dict[Hashable, Any] = field(default_factory=dict)
+    """What was looked ahead for; the operation's own, where it is known."""
     passed: set[Hashable] | None = None
     """Where in the answer a guard asked for rights and found them; None, unless somebody looks on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
@@ -19,17 +19,16 @@ from graphql import (
     OperationType,
     create_source_event_stream,
     execute,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
-from graphql import Executor as GraphQLExecutor
-from strawberry.execution import optimized_is_awaitable
 
 from atlas_gql.schema import answers
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.limits import Limits, TooMuch, Weight, measure
+from atlas_gql.schema.operations import Operation, operations
+from atlas_gql.schema.plain import PlainExecutor
 
 MAX_TOKENS = 2000
 KEPT_DOCUMENTS = 500
@@ -43,12 +42,19 @@ class Document:
 
     ast: DocumentNode | None = None
     weights: Mapping[str | None, Weight] = field(default_factory=dict)
+    operations: Mapping[str | None, Operation] = field(default_factory=dict)
     errors: tuple[GraphQLError, ...] = ()
     code: str = ""
 
     def weight(self, operation_name: str | None) -> Weight:
         """What the operation asks for that is executed under this name."""
         return self.weights[operation_name or next(iter(self.weights))]
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation that is executed under this name; None where there is none, or no single one."""
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        return self.operations.get(name) if name is not None else None
 
 
 def refused(message: str, code: str) -> Document:
@@ -77,7 +83,6 @@ class Executor:
     ) -> None:
         # Strawberry's own `execute` parses and validates each time, and logs what is expected.
         self._schema = schema._schema
-        self._context_class = schema.execution_context_class
         self.limits = limits or Limits()
         self._seconds = seconds
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
@@ -101,7 +106,8 @@ class Executor:
             return refused("The document is nested too deeply.", answers.PARSE_FAILED)
         if errors:
             return Document(errors=errors, code=answers.VALIDATION_FAILED)
-        return Document(ast=ast, weights=weights)
+        unconditional = [name for name, weight in weights.items() if not weight.directives]
+        return Document(ast=ast, weights=weights, operations=operations(self._schema, ast, unconditional))
 
     @staticmethod
     def changes_something(document: Document, operation_name: str | None) -> bool:
@@ -123,9 +129,7 @@ class Executor:
     ) -> AsyncGenerator[Any, None] | Answer:
         """The events of a subscription, each to be executed as the `root`; or why there are none."""
         assert document.ast is not None  # what is no valid document watches nothing
-        built = (self._context_class or GraphQLExecutor).build(
-            self._schema, document.ast, None, context, variables, operation_name
-        )
+        built = PlainExecutor.build(self._schema, document.ast, None, context, variables, operation_name)
         if isinstance(built, list):
             return self._answer(ExecutionResult(None, built), context.request_id)
         events = create_source_event_stream(built)
@@ -153,33 +157,34 @@ class Executor:
             return Answer(body={"errors": errors}, executed=False)
         try:
             async with asyncio.timeout(self._seconds):
-                result = await self._run(document.ast, context, variables, operation_name, root)
+                result = self._run(document, context, variables or {}, operation_name, root)
+                if isawaitable(result):
+                    result = await result
         except TimeoutError:
             error = answers.timed_out(self._seconds, request_id)
             return Answer(body={**error, "data": None}, executed=True)
         return self._answer(result, request_id)
 
-    async def _run(
+    def _run(
         self,
-        ast: DocumentNode,
+        document: Document,
         context: Context,
-        variables: dict[str, Any] | None,
+        variables: dict[str, Any],
         operation_name: str | None,
         root: Any,
-    ) -> ExecutionResult:
-        result: Any = execute(
-            self._schema,
-            ast,
-            root_value=root,
-            context_value=context,
-            variable_values=variables,
-            operation_name=operation_name,
-            executor_class=self._context_class,
-            is_awaitable=cast("Any", optimized_is_awaitable),  # cheaper than graphql-core's; typed as bool
-        )
-        if isawaitable(result):
-            result = await result
-        return cast("ExecutionResult", result)
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        operation = document.operation(operation_name)
+        if operation is None:
+            assert document.ast is not None
+            return execute(self._schema, document.ast, operation_name=operation_name)  # says what is wrong
+        values = operation.variables(variables)
+        if isinstance(values, list):
+            return ExecutionResult(None, values)
+        context.selections = operation.selections
+        found: ExecutionResult | Awaitable[ExecutionResult] = PlainExecutor.of(
+            operation, context, values, root
+        ).execute_operation()
+        return found
 
     @staticmethod
     def _answer(result: ExecutionResult, request_id: str) -> Answer:
@@ -192,5 +197,5 @@ class Executor:
 
 
 def _kind(document: Document, operation_name: str | None) -> OperationType | None:
-    operation = document.ast and get_operation_ast(document.ast, operation_name)
-    return operation.operation if operation else None
+    operation = document.operation(operation_name)
+    return operation.type if operation else None

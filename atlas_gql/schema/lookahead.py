@@ -22,7 +22,8 @@ Level = dict[str, list[FieldNode]]
 def selected(info: strawberry.Info[Context, None], *paths: tuple[str, ...]) -> frozenset[str]:
     """The names of the fields selected at these paths below the field being resolved.
 
-    Type conditions and `@skip`/`@include` are not looked at: a column too many does no harm.
+    Found out once for an operation: type conditions and `@skip`/`@include` are not looked at, since a column
+    too many does no harm.
     """
     raw = info._raw_info  # Strawberry's own look-ahead converts the whole tree for each row
     known = info.context.selections
@@ -30,14 +31,25 @@ def selected(info: strawberry.Info[Context, None], *paths: tuple[str, ...]) -> f
     if key not in known:
         top = _below(raw.field_nodes, raw.fragments)
         known[key] = frozenset(name for path in paths for name in _at(top, path, raw.fragments))
-    return known[key]
+    found: frozenset[str] = known[key]
+    return found
 
 
 def attributes(
     info: strawberry.Info[Context, None], rows: RowMap, paths: Iterable[tuple[str, ...]], *more: str
 ) -> tuple[str, ...]:
     """The attributes of rows of this kind, and of what they are linked to, that are read at these paths."""
-    paths = tuple(paths)
+    paths, known = tuple(paths), info.context.selections
+    key = (tuple(map(id, info._raw_info.field_nodes)), rows, paths, more)
+    if key not in known:
+        known[key] = _attributes(info, rows, paths, *more)
+    found: tuple[str, ...] = known[key]
+    return found
+
+
+def _attributes(
+    info: strawberry.Info[Context, None], rows: RowMap, paths: tuple[tuple[str, ...], ...], *more: str
+) -> tuple[str, ...]:
     fields = selected(info, *paths)
     names = set(rows.needed(fields, *more))
     for name in fields & rows.links.keys():

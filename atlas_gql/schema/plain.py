@@ -14,23 +14,33 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from inspect import signature
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Self, cast
 
 from graphql import (
+    ExecutionResult,
+    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLString,
+    OperationType,
     Undefined,
+    default_field_resolver,
+    default_type_resolver,
     get_nullable_type,
     is_leaf_type,
     is_non_null_type,
     is_object_type,
 )
+from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, collect_fields
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
+
+from atlas_gql.schema.operations import Operation
 
 _KNOWN = "atlas-plain"
 """Where a field's description keeps how it is taken."""
@@ -57,9 +67,78 @@ class Level(NamedTuple):
 class PlainExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, with a shorter way for plain fields."""
 
+    _known: Operation | None = None
+    """The operation, where what is found out while it is executed holds for the next time as well."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._levels: dict[tuple[str, int], Level] = {}
+
+    @classmethod
+    def of(cls, operation: Operation, context: Any, variables: VariableValues, root: Any) -> Self:
+        """What executes an operation once."""
+        made = cls(
+            operation.schema,
+            operation.definitions,
+            operation.fragments,
+            root,
+            context,
+            operation.node,
+            variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=cast("Any", optimized_is_awaitable),  # cheaper than graphql-core's; typed as bool
+        )
+        if operation.lasting:
+            made._known, made._levels = operation, operation.levels
+        return made
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """What comes of it, or what will."""
+        known = self._known
+        if known is None or known.root is None:
+            return super().execute_operation(serially)
+        serially = known.type is OperationType.MUTATION if serially is None else serially
+        fields = self._at_root(known, known.root).grouped_field_set
+        try:
+            data: Any = self.execute_root_grouped_field_set(
+                known.root, self.root_value, fields, serially, None
+            )
+        except GraphQLError as exc:
+            return self._failed(exc)
+        return self._later(data) if self.is_awaitable(data) else self.build_response(data)
+
+    async def _later(self, data: Any) -> ExecutionResult:
+        try:
+            return cast("ExecutionResult", self.build_response(await data))
+        except GraphQLError as exc:
+            return self._failed(exc)
+
+    def _failed(self, error: GraphQLError) -> ExecutionResult:
+        self.collected_errors.add(error, None)
+        return cast("ExecutionResult", self.build_response(None))
+
+    def _at_root(self, known: Operation, root: GraphQLObjectType) -> CollectedFields:
+        key = root, 0
+        if key not in known.collected:
+            found = collect_fields(self.schema, self.fragments, self.variable_values, root, self.operation)
+            known.collected[key] = None, found
+        return known.collected[key][1]
+
+    def collect_subfields(
+        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
+    ) -> CollectedFields:
+        """The fields selected on a type at a place."""
+        if self._known is None:
+            return super().collect_subfields(return_type, field_details_list)
+        key = return_type, id(field_details_list)
+        found = self._known.collected.get(key)
+        if found is None:
+            fields = super().collect_subfields(return_type, field_details_list)
+            # With the place itself: its id is another's as soon as it is gone.
+            found = self._known.collected[key] = field_details_list, fields
+        return found[1]
 
     def execute_fields(
         self,

@@ -7,7 +7,6 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.plain import PlainExecutor
 from atlas_gql.schema.system.mutations import system_fields
 from atlas_gql.schema.system.queries import SystemQuery
 
@@ -22,6 +21,5 @@ def build_system_schema() -> strawberry.Schema:
     return strawberry.Schema(
         query=SystemQuery,
         mutation=mutation,
-        execution_context_class=PlainExecutor,
         config=StrawberryConfig(sort_schema=True),
     )
