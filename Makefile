@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
+# Processes start others here: none shall compile again what another one has compiled.
+export PYTHONDONTWRITEBYTECODE =
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
 
 .PHONY: help demo test check format dev schema docs schema-current schema-check conformance test-pgsql faults \
