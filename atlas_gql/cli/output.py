@@ -39,7 +39,7 @@ def show(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, empty
         paint([table(rows, columns)])
 
 
-_WHOLE = ("id", "uuid", "created", "made")
+_WHOLE = ("id", "uuid", "created", "made", "at")
 """Columns that are never broken: an id in two pieces cannot be copied."""
 
 

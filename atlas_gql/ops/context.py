@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
-from atlas_gql.db.database import ScopedDatabase
+from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph import GraphClient
 from atlas_gql.ops import items
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.backups import RunBackups
+from atlas_gql.ops.control import RunReleased
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.documents import RunDocuments
 from atlas_gql.ops.failures import classify
@@ -23,10 +25,16 @@ from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import Left
+from atlas_gql.ops.run_log import Line, RunLog
 from atlas_gql.plugins.api import Run, Tenant
 
 Result = TypeVar("Result")
 Thing = TypeVar("Thing")
+
+LATER = (timedelta(seconds=1), timedelta(hours=24))
+"""For how long a handler may give its run back: at least, and at most."""
+_OURS = frozenset({"event", "run", "operation", "tenant", "attempt"})
+"""What every line of the worker's log says of a run, in Atlas's words."""
 
 
 class Context:
@@ -43,8 +51,10 @@ class Context:
         provider: RunProvider,
         executor: Executor,
         left: Left,
+        kept: RunLog,
     ) -> None:
         self._database = database
+        self._kept = kept
         self._claim = claim
         self._executor = executor
         row = claim.row
@@ -113,10 +123,26 @@ class Context:
     async def in_thread(self, function: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
-    def log(self, event: str, **values: Any) -> None:
-        self._log.info(event, **values)
+    async def later(self, after: timedelta) -> NoReturn:
+        least, most = LATER
+        if not least <= after <= most:
+            raise ValueError("a run is given back for 1 second to 24 hours")
+        raise RunReleased(after.total_seconds())
+
+    def log(self, event: str, /, **values: Any) -> None:
+        line = Line.of(event, values)
+        self._kept.add(line)
+        # A handler's own `run` is none of ours.
+        named = {f"{name}_" if name in _OURS else name: value for name, value in line.data.items()}
+        self._log.info(line.event, **named)
 
     async def _record(self, item: Item) -> None:
-        await self._database.step(lambda tx: items.record(tx, self._claim, [item]))
+        lines = self._kept.take()
+
+        async def work(tx: Transaction) -> None:
+            await items.record(tx, self._claim, [item])
+            await self._kept.write(tx, lines)
+
+        await self._database.step(work)
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(self._claim)

@@ -37,6 +37,7 @@ from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
 from atlas_gql.ops.rights import check_rights
 from atlas_gql.ops.room import Room
+from atlas_gql.ops.run_log import RunLog
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 
@@ -231,6 +232,7 @@ class Tracker:
         tenant = await self._tenant(database, held)
         graph = await self._clients.client(held.tenant_id, scope=held.scope)
         left = await self._left(database, held, operation)
+        kept = RunLog(database, held)
         context = Context(
             database,
             held,
@@ -252,9 +254,11 @@ class Tracker:
             ),
             executor=self._executor,
             left=left,
+            kept=kept,
         )
         try:
-            await carry_out(held, operation.handler(context, given), limit=operation.time_limit)
+            async with kept.open():
+                await carry_out(held, operation.handler(context, given), limit=operation.time_limit)
         except BaseExceptionGroup as several:
             # What stops a run between two items may come out of a handler's task group.
             raise meant(several) from several

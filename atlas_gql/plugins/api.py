@@ -35,7 +35,7 @@ import builtins
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import pluggy
@@ -461,6 +461,16 @@ class RunContext(Protocol):
         """How Atlas reaches this tenant, to verify it."""
         ...
 
+    async def later(self, after: timedelta) -> NoReturn:
+        """Give the run back to the queue: the handler is called again after a while, from its beginning.
+
+        A while is 1 second to 24 hours, else ValueError. It is none of the attempts after which a run is
+        given up; the operation's time limit goes on.
+
+        .. versionadded:: 0.1
+        """
+        ...
+
     @property
     def documents(self) -> Documents:
         """What this plugin keeps for this tenant."""
@@ -512,6 +522,9 @@ class RunContext(Protocol):
         """Run blocking code without stopping other runs; gives what it returns."""
         ...
 
-    def log(self, event: str, **values: Any) -> None:
-        """Write one line to the log, with the run's ids; secrets are taken out."""
+    def log(self, event: str, /, **values: Any) -> None:
+        """Write one line to the log, with the run's ids; secrets are taken out.
+
+        The first thousand lines of a run, up to 256 KB, are kept with it and shown.
+        """
         ...

@@ -42,6 +42,7 @@ from atlas_gql.db.tables import (
     restore_items,
     restore_runs,
     run_items,
+    run_log,
     tenant_grants,
     tenants,
     workspaces,
@@ -273,6 +274,7 @@ RUN_ITEMS = Listing(
         "result": _in(run_items.c.result, "result"),
     },
 )
+RUN_LOG = Listing(rows=maps.RUN_LOG, of=(run_log.c.run_id,), sort=("uuid",))
 
 TENANT_AUDIT = Listing(
     rows=maps.AUDIT_ENTRY,

@@ -39,6 +39,7 @@ from atlas_gql.db.tables import (
     restore_items,
     restore_runs,
     run_items,
+    run_log,
     tenant_grants,
     tenants,
     users,
@@ -244,6 +245,15 @@ RUN_ITEM = row_map(
     capability=Capability.RUNS_VIEW,
     # A failure shows its item: with `failure`, all of the item is read.
     reads={"failure": RUN_ITEM_COLUMNS},
+)
+
+# A line is no thing of its own: it has no id, and is not among KINDS.
+RUN_LOG = row_map(
+    "RunLogEntry",
+    run_log,
+    ("event", "data", "attempt"),
+    capability=Capability.RUNS_VIEW,
+    at=run_log.c.created_at,
 )
 
 AUDIT_ENTRY = row_map(

@@ -12,7 +12,7 @@ import time
 
 from atlas_gql.client import runs
 from support.patterns import UUID
-from support.runs import add_runs
+from support.runs import add_line, add_runs
 from support.steps import backed_up, damaged, faults
 
 SLOW = {"path": "deviceConfigurations", "latencyMs": 1500, "times": 1}
@@ -44,6 +44,17 @@ def test_a_run_is_shown_with_what_failed_in_it(shell, place, admin_url):
     ]
     assert len(shell.json("runs", "show", str(run))["items"]) == 2
     assert len(re.findall("an item +(succeeded|failed)", shell.says("runs", "show", str(run), "--all"))) == 2
+
+
+def test_what_a_run_logged_is_shown(shell, place, admin_url):
+    run, quiet = add_runs(admin_url, place, 2)
+    add_line(admin_url, run, "looked at \x1b[1mPilot Ring", {"members": 3, "name": "a\nb"})
+    _, said = shell.says("runs", "log", str(run)).splitlines()
+    shown = "2026-11-01 09:00:05 UTC 1 looked at \ufffd[1mPilot Ring name=a\ufffdb members=3"
+    assert " ".join(said.split()) == shown
+    (line,) = shell.json("runs", "log", str(run))
+    assert (line["event"], line["data"]["members"]) == ("looked at \x1b[1mPilot Ring", 3)
+    assert shell.says("runs", "log", str(quiet)) == "Nothing was logged.\n"
 
 
 def test_a_queued_run_is_cancelled_and_its_watch_ends_with_7(shell, place, admin_url):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from atlas_gql.db.ids import new_id
 from atlas_gql.testing.installation import Installation, Place
@@ -27,6 +28,11 @@ _ITEM = """
         attempt, finished_at)
     VALUES (gen_random_uuid(), %(tenant)s, %(workspace)s, %(id)s, %(state)s, 'an item', %(state)s,
         'assignments.fetch.item_failed', 'THROTTLED', 'a message', 1, now())
+"""
+_LINE = """
+    INSERT INTO run_log (id, tenant_id, workspace_id, run_id, attempt, event, data, created_at)
+    SELECT %(id)s, tenant_id, workspace_id, id, 1, %(event)s, %(data)s, '2026-11-01 09:00:05Z'
+    FROM operation_runs WHERE id = %(run)s
 """
 
 
@@ -82,3 +88,10 @@ def add_runs(admin_url: str, place: Place, count: int, *, status: str = "complet
             [{**common, "id": id_, "state": state} for id_ in made for state in ("succeeded", "failed")],
         )
     return made
+
+
+def add_line(admin_url: str, run_id: UUID, event: str, data: dict[str, Any]) -> None:
+    """Add a line to a run's log, as if its first attempt had logged it."""
+    values = {"id": new_id(), "run": run_id, "event": event, "data": Jsonb(data)}
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute(_LINE, values)

@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from atlas_gql.cli.output import clean, grid, table
-from atlas_gql.cli.remote.words import moment, word
+from atlas_gql.cli.remote.words import instant, moment, plain, word
 
 Run = Mapping[str, Any]
 
 COLUMNS = {"uuid": "Id", "type": "Operation", "how": "How it ended", "created": "Started"}
+LOG_COLUMNS = {"at": "When", "attempt": "Attempt", "event": "What happened", "values": "With"}
 SHORT = 20
 _STYLES = {"SUCCEEDED": "green", "PARTIALLY_SUCCEEDED": "yellow", "PENDING": "", "CANCELLED": "yellow"}
 
@@ -29,6 +30,12 @@ def listed(run: Run) -> dict[str, Any]:
         "tenant": tenant,
         "created": moment(run["createdAt"]),
     }
+
+
+def logged(line: Run) -> dict[str, Any]:
+    """A line of a run's log as a row of `LOG_COLUMNS`."""
+    values = [f"{name}={plain(value, whole=True)}" for name, value in line["data"].items()]
+    return {**line, "at": instant(line["at"]), "values": " ".join(values)}
 
 
 def how(run: Run) -> str:

@@ -12,7 +12,7 @@ from atlas_gql.cli.output import AsJson, paint, show, tell
 from atlas_gql.cli.remote.confirming import Confirming, Key, Reason, confirmed, idempotent
 from atlas_gql.cli.remote.connection import Everything, NoWait, OfProfile, OfTenant, connected
 from atlas_gql.cli.remote.ending import TROUBLED, ended, finish, started
-from atlas_gql.cli.remote.run_view import COLUMNS, end_lines, fact_lines, listed
+from atlas_gql.cli.remote.run_view import COLUMNS, LOG_COLUMNS, end_lines, fact_lines, listed, logged
 from atlas_gql.cli.runs import prune
 from atlas_gql.client import Api
 from atlas_gql.client.references import find_tenant, find_workspace, id_of
@@ -85,6 +85,16 @@ def show_(
         return tell("", {**found, "items": items}, as_json=True)
     paint([*end_lines(found, items, whole=everything), *fact_lines(found)])
     return None
+
+
+@app.command()
+def log(run: OfRun, profile: OfProfile = None, as_json: AsJson = False) -> None:
+    """Show what the operation of a run logged, in order."""
+    with connected(profile) as api:
+        found = _run(api, run)
+        lines = list(api.pages("run_log", "node", "log", id=found["id"]))
+    rows = lines if as_json else [logged(line) for line in lines]
+    show(rows, LOG_COLUMNS, empty="Nothing was logged.", as_json=as_json)
 
 
 @app.command()

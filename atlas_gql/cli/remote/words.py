@@ -16,6 +16,11 @@ def moment(text: str | None) -> str:
     return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC" if text else ""
 
 
+def instant(text: str) -> str:
+    """A time of the API, to the second, in UTC."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def between(earlier: str, later: str) -> str:
     """How much time lies between two times of the API: `2 hours`."""
     seconds = int((datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
+from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.access.capabilities import Capability
@@ -92,6 +93,14 @@ class RunItemFilter:
 
     def where(self) -> dict[str, Any]:
         return given(state=self.state, reason_code=self.reason_code, result=self.result)
+
+
+@strawberry.type(description="A line of a run's log.")
+class RunLogEntry:
+    at: datetime = strawberry.field(description="When it was logged.")
+    event: str = strawberry.field(description="What happened, in the operation's words.")
+    data: JSON = strawberry.field(description="What goes with it, by name, without secrets.")
+    attempt: int = strawberry.field(description="Which attempt of the run logged it, from 1.")
 
 
 @strawberry.type(description="One execution of an operation.")
@@ -219,6 +228,13 @@ class OperationRun(Node):
     ) -> Connection[RunItem] | None:
         where = filter.where() if filter else None
         return await lists.RUN_ITEMS.page(info, self.uuid, first=first, after=after, where=where)
+
+    @resolved(
+        "What its operation logged, in order; the last line says so where there was more than is kept.",
+        HasCapability(Capability.RUNS_VIEW),
+    )
+    async def log(self, info: Info, first: First = 25, after: After = None) -> Connection[RunLogEntry] | None:
+        return await lists.RUN_LOG.page(info, self.uuid, first=first, after=after)
 
     @resolved("What it left in the audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))
     async def audit_entries(
