@@ -68,7 +68,7 @@ async def running_app(
         schema = build_schema(plugins.operations.values())
         if look_on is not None:
             look_on(schema)
-        app = create_app(schema, settings, database, engine, sealer, meter, hub, authentication)
+        app = create_app(schema, plugins, settings, database, engine, sealer, meter, hub, authentication)
         yield Api(app=app, stopping=hub.close)
     finally:
         hub.close()
@@ -87,6 +87,7 @@ def _not_here(run_id: str) -> None:
 
 def create_app(
     schema: strawberry.Schema,
+    plugins: Loaded,
     settings: Settings,
     database: Database,
     engine: Engine,
@@ -101,6 +102,7 @@ def create_app(
             schema,
             settings,
             authentication,
+            plugins=plugins,
             database=database,
             engine=engine,
             sealer=sealer,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from atlas_gql.cli.output import AsJson, show
-from atlas_gql.plugins.loading import discover, load_plugins, names
 from atlas_gql.settings import load_settings
+
+if TYPE_CHECKING:
+    from atlas_gql.plugins.loading import Installed
 
 app = typer.Typer(name="plugins", help="What adds operations to Atlas.", no_args_is_help=True)
 
@@ -16,12 +18,16 @@ app = typer.Typer(name="plugins", help="What adds operations to Atlas.", no_args
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the plugins, what they add, and why one is not loaded. ATLAS_LOAD_PLUGINS restricts them."""
-    found = discover(names(load_settings().load_plugins))
-    refused = load_plugins(found).refused  # together: they must not take each other's names
+    # Not above: the schema would be imported by every command.
+    from atlas_gql.plugins.loading import discover, load_plugins, names
+    from atlas_gql.schema.offering import misfit
+
+    loaded = load_plugins(discover(names(load_settings().load_plugins)), fits=misfit)
     show(
-        (_row(name, plugin, refused.get(name)) for name, plugin in found),
+        map(_row, loaded.plugins),
         {
             "name": "Name",
+            "version": "Version",
             "operations": "Operations",
             "policyTypes": "Policy types",
             "capabilities": "Capabilities",
@@ -32,12 +38,12 @@ def list_(as_json: AsJson = False) -> None:
     )
 
 
-def _row(name: str, plugin: Any, refused: str | None) -> dict[str, Any]:
-    offered = load_plugins([] if refused else [(name, plugin)])
+def _row(plugin: Installed) -> dict[str, Any]:
     return {
-        "name": name,
-        "operations": list(offered.operations),
-        "policyTypes": [row.policy_type for row in offered.policy_types],
-        "capabilities": [added.name for added in offered.capabilities],
-        "refused": refused,
+        "name": plugin.name,
+        "version": plugin.version,
+        "operations": plugin.operations,
+        "policyTypes": plugin.policy_types,
+        "capabilities": plugin.capabilities,
+        "refused": plugin.refused,
     }

@@ -204,10 +204,13 @@ def _plugins(settings: Settings) -> Loaded:
     from atlas_gql.access import capabilities
     from atlas_gql.graph.contracts import offer
     from atlas_gql.plugins.loading import discover, load_plugins, names
+    from atlas_gql.schema.offering import misfit
 
-    loaded = load_plugins(discover(names(settings.load_plugins)))
+    loaded = load_plugins(discover(names(settings.load_plugins)), fits=misfit)
     for name, why in loaded.refused.items():
-        structlog.get_logger("atlas.plugin").error("plugin not loaded", plugin=name, reason=why)
+        structlog.get_logger("atlas.plugin").error(
+            "plugin not loaded", plugin=name, reason=why, exc_info=loaded.causes.get(name)
+        )
     offer(loaded.policy_types)
     capabilities.offer(loaded.capabilities)
     return loaded

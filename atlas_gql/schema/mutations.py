@@ -157,7 +157,7 @@ def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorType
     """The mutation that starts an operation."""
     given_type = inputs.of(operation)
     target = _target(operation, given_type.refs)
-    allowed = (*HOST_ERRORS, *operation.errors)
+    allowed = tuple(dict.fromkeys((*HOST_ERRORS, *operation.errors)))
 
     async def resolve(info: Any, input: Any) -> Any:
         place = await target.place(info, input)

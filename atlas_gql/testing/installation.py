@@ -46,6 +46,7 @@ from atlas_gql.plugins.api import Operation
 from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.providers.sealing import Sealer, generate_key
 from atlas_gql.schema import ids
+from atlas_gql.schema.offering import misfit
 from atlas_gql.settings import Settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
 from atlas_gql.testing import tripwire
@@ -309,7 +310,7 @@ def installation(
     are such; `settings` override the defaults. Raises `tripwire.Tripped` at its end when a resolver gave a
     tenant's data without having asked for rights.
     """
-    plugins = plugins or load_plugins(discover())
+    plugins = plugins or load_plugins(discover(), fits=misfit)
     plugins = replace(
         plugins,
         operations=plugins.operations if operations is None else operations,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import orjson
 import pytest
 
 from atlas_gql.access.tokens import authenticate
-from atlas_gql.cli import plugins
 from atlas_gql.db.database import Database
 from atlas_gql.graph.contracts import CORE
-from atlas_gql.plugins import hookimpl
+from atlas_gql.plugins import hookimpl, loading
 from atlas_gql.plugins.loading import discover
 from atlas_gql.providers.sealing import Sealed, Sealer
 
@@ -271,7 +271,8 @@ def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows)
 def test_the_loaded_plugins_are_listed(made, monkeypatch):
     operations = [f"assignments.{verb}" for verb in ("compare", "fetch", "plan", "restore", "undo")]
     nothing = {"policyTypes": [], "capabilities": [], "refused": None}
-    assert {"name": "assignments", "operations": operations, **nothing} in made("plugins", "list")
+    row = {"name": "assignments", "version": version("atlas-assignments"), "operations": operations}
+    assert {**row, **nothing} in made("plugins", "list")
     monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")
     assert made("plugins", "list") == []
 
@@ -279,11 +280,11 @@ def test_the_loaded_plugins_are_listed(made, monkeypatch):
 def test_a_plugin_that_is_not_loaded_says_why_beside_those_that_are(made, monkeypatch):
     row = replace(CORE[0], path="deviceManagement/exampleProfiles")
     bad = SimpleNamespace(atlas_policy_types=hookimpl(lambda: [row]))
-    monkeypatch.setattr(plugins, "discover", lambda names: [*discover(names), ("bad", bad)])
+    monkeypatch.setattr(loading, "discover", lambda names: [*discover(names), ("bad", bad)])
     good, refused = made("plugins", "list")[0], made("plugins", "list")[-1]
     assert (good["name"], good["refused"]) == ("assignments", None)
     why = f"The label {row.label} is offered by both Atlas itself and bad."
-    nothing = {"operations": [], "policyTypes": [], "capabilities": []}
+    nothing = {"version": None, "operations": [], "policyTypes": [], "capabilities": []}
     assert refused == {"name": "bad", **nothing, "refused": why}
 
 

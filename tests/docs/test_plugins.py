@@ -118,13 +118,13 @@ def test_the_second_plugin_reviews_a_plan(reviewed: Place):
     damaged(reviewed)
     plan = planned(reviewed, backup)
     damaged(reviewed)
-    run = reviewed.run("reviewPlan", {"restoreRunId": plan["id"]})
+    run = reviewed.run("exampleReview", {"restoreRunId": plan["id"]})
     assert (run["outcome"], run["counters"]["processed"]) == ("SUCCEEDED", 63)
     assert [entry["action"] for entry in run["auditEntries"]["nodes"]] == ["plan.reviewed"]
     items = reviewed.ask(ITEMS, id=run["id"])["data"]["node"]["items"]["nodes"]
     assert {item["result"] for item in items} == {"as planned", "changed since"}
     given = {"restoreRunId": plan["id"], "depth": "PLAN", "policyTypes": ["mobileApps"]}
-    assert 5 < reviewed.run("reviewPlan", given)["counters"]["total"] < 63
+    assert 5 < reviewed.run("exampleReview", given)["counters"]["total"] < 63
 
 
 def test_the_second_plugin_adds_a_capability(reviewed: Place):
@@ -137,7 +137,7 @@ def test_the_second_plugin_adds_a_capability(reviewed: Place):
         seen = reviewed.ask(query, token, id=reviewed.tenant_id)["data"]["tenant"]["viewerCapabilities"]
         held[role] = "example.review" in seen
         answer = reviewed.ask(
-            "mutation R($input: ReviewPlanInput!) { reviewPlan(input: $input) { __typename } }",
+            "mutation R($input: ExampleReviewInput!) { exampleReview(input: $input) { __typename } }",
             token,
             input={"restoreRunId": plan["id"]},
         )
@@ -168,5 +168,5 @@ def test_the_second_plugin_refuses_a_plan_that_failed(reviewed: Place):
         )
     finally:
         loopback.delete(faults).raise_for_status()
-    answer = reviewed.start("reviewPlan", {"restoreRunId": failed["subject"]["id"]})
-    assert (answer["__typename"], answer["code"]) == ("PlanUnfinished", "PLAN_UNFINISHED")
+    answer = reviewed.start("exampleReview", {"restoreRunId": failed["subject"]["id"]})
+    assert (answer["__typename"], answer["code"]) == ("ExamplePlanUnfinished", "PLAN_UNFINISHED")

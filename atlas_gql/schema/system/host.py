@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from atlas_gql.plugins.loading import Installed, installed, names
+from atlas_gql.plugins.loading import Installed, Loaded
 from atlas_gql.settings import Settings
 
 
@@ -29,11 +29,11 @@ class Host:
     plugins: tuple[Installed, ...]
 
 
-def host_of(settings: Settings) -> Host:
-    """What is shown of a process with these settings. Raises ConfigurationError as loading plugins does."""
+def host_of(settings: Settings, plugins: Loaded) -> Host:
+    """What is shown of a process with these settings and plugins."""
     return Host(
         settings=tuple(_shown(settings, name) for name in Settings.model_fields),
-        plugins=installed(names(settings.load_plugins)),
+        plugins=plugins.plugins,
     )
 
 

@@ -100,6 +100,7 @@ def atlas_operations() -> Iterable[Operation[Any]]:
             description="Takes its time, as a run that writes.",
             capability="restores.execute",
             writes=True,
+            audit_action="faults.written",
             **common,
         ),
         *(

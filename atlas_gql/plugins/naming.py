@@ -1,0 +1,79 @@
+"""Names that plugins bring into GraphQL: whose they are, and that they are told apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
+
+from atlas_gql.errors import ConfigurationError
+from atlas_gql.plugins.api import PROJECT, Operation
+
+OWN = frozenset({"assignments", "providers"})
+"""Plugins whose names in GraphQL are those of Atlas itself, as `fetchAssignments`."""
+
+
+def normal(name: str) -> str:
+    """A plugin's name as it is used in Python and GraphQL: `-` is read as `_`."""
+    return name.replace("-", "_")
+
+
+def pascal(plugin: str) -> str:
+    """What the plugin's GraphQL types begin with: `ExamplePlugin` of `example_plugin`."""
+    return "".join(part[:1].upper() + part[1:] for part in plugin.split("_"))
+
+
+def camel(plugin: str) -> str:
+    """What its mutations begin with."""
+    whole = pascal(plugin)
+    return whole[:1].lower() + whole[1:]
+
+
+def type_names(operation: Operation[Any]) -> Iterator[str]:
+    """The names of the GraphQL types that are made for an operation, from its mutation and its classes.
+
+    Raises ConfigurationError for annotations that cannot be read, and for an input that holds itself.
+    """
+    mutation = operation.mutation[:1].upper() + operation.mutation[1:]
+    yield from (f"{mutation}Input", f"{mutation}Result")
+    yield from class_names(operation)
+
+
+def class_names(operation: Operation[Any]) -> Iterator[str]:
+    """Those of them that come from its classes: nested inputs, enums, errors."""
+    yield from _nested(operation.input, (operation.input,))
+    yield from (error.__name__ for error in operation.errors if not _of_atlas(error))
+
+
+def _nested(cls: type, within: tuple[Any, ...]) -> Iterator[str]:
+    try:
+        hints = get_type_hints(cls, include_extras=True)
+    except Exception as exc:
+        raise ConfigurationError(
+            f"the annotations of {cls.__name__} cannot be read ({type(exc).__name__})"
+        ) from exc
+    for field in dataclasses.fields(cls):
+        for part in _classes(hints[field.name]):
+            if part in within:
+                raise ConfigurationError(f"{part.__name__} holds itself, in its field {field.name}")
+            if _of_atlas(part):
+                continue
+            if issubclass(part, StrEnum):
+                yield part.__name__
+            elif dataclasses.is_dataclass(part):
+                yield part.__name__ if part.__name__.endswith("Input") else f"{part.__name__}Input"
+                yield from _nested(part, (*within, part))
+
+
+def _of_atlas(cls: type) -> bool:
+    """Whether it is a class that the plugin API has; it belongs to no plugin."""
+    return cls.__module__.partition(".")[0] == PROJECT
+
+
+def _classes(hint: Any) -> Iterator[type]:
+    """The classes that an annotation is made of."""
+    if isinstance(hint, type) and not get_args(hint):
+        yield hint
+    for argument in get_args(hint):
+        yield from _classes(argument)
