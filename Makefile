@@ -1,7 +1,8 @@
 # Everything a newcomer types. Each target installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= auto
+# More than there are processors: many a test waits, for a process, a lease or the database.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
 # Processes start others here: none shall compile again what another one has compiled.
 export PYTHONDONTWRITEBYTECODE =
 PLUGINS := $(wildcard plugins/*/pyproject.toml)
@@ -16,7 +17,7 @@ demo: .venv/.runtime  ## Back up, damage, plan, restore and prove, told as it ha
 	@$(BIN)/atlas demo
 
 test: .venv/.dev  ## Run every test against a real PostgreSQL
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: .venv/.dev  ## Format, lint, types, layers, and whether the schemas are current
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }

@@ -61,7 +61,8 @@ def test_the_client_follows_a_workspace(world: World, monkeypatch: pytest.Monkey
     client["answers"] = cut_once
     # So slow that it is seen to run before it is seen to have ended.
     faults(place, {"method": "GET", "latencyMs": 500})
-    started = place.start("fetchAssignments", {"tenantId": place.tenant_id})["run"]["uuid"]
+    given = {"tenantId": place.tenant_id, "policyTypes": ["mobileApps"]}
+    started = place.start("fetchAssignments", given)["run"]["uuid"]
     seen = []
     for run in client["changed_runs"](place.atlas.url, place.token, place.workspace_id, after):
         seen += [run["status"]] if run["uuid"] == started else []

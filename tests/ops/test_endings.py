@@ -62,7 +62,8 @@ def database() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="module")
 def atlas(database: TestDatabase) -> Iterator[Installation]:
-    with installation(database, operations={BEHAVE.type: BEHAVE}, tenant_runs=8) as running:
+    # A short lease, so that what is left over is soon looked for.
+    with installation(database, operations={BEHAVE.type: BEHAVE}, tenant_runs=8, lease_seconds=6) as running:
         yield running
 
 

@@ -427,12 +427,26 @@ def _report(mark: str) -> dict[str, Any]:
 
 
 @cache
-def _upsert(table: str, values: tuple[str, ...]) -> sql.Composed:
-    names = [sql.Identifier(name) for name in values]
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {}").format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(names),
-        sql.SQL(", ").join(map(sql.Placeholder, values)),
-        sql.SQL(", ").join(sql.Identifier(column.name) for column in metadata.tables[table].primary_key),
-        sql.SQL(", ").join(sql.SQL("{0} = EXCLUDED.{0}").format(name) for name in names),
+def _upsert(table: str, values: tuple[str, ...]) -> bytes:
+    """Writes a row only where it is not as it was: most are."""
+    names = sql.SQL(", ").join(map(sql.Identifier, values))
+    return (
+        sql.SQL(
+            "INSERT INTO {table} AS t ({names}) VALUES ({given}) ON CONFLICT ({key}) DO UPDATE SET {changes}"
+            " WHERE ({old}) IS DISTINCT FROM ({new})"
+        )
+        .format(
+            table=sql.Identifier(table),
+            names=names,
+            given=sql.SQL(", ").join(map(sql.Placeholder, values)),
+            key=sql.SQL(", ").join(
+                sql.Identifier(column.name) for column in metadata.tables[table].primary_key
+            ),
+            changes=sql.SQL(", ").join(
+                sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(v)) for v in values
+            ),
+            old=sql.SQL(", ").join(sql.Identifier("t", value) for value in values),
+            new=sql.SQL(", ").join(sql.SQL("EXCLUDED.{}").format(sql.Identifier(v)) for v in values),
+        )
+        .as_bytes()
     )
