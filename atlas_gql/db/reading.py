@@ -75,6 +75,9 @@ class Reader:
             # What is still to come on this wire is nobody's; the pool makes another connection.
             await self._connection.close()
             raise
+        # What fails has the rest of the message skipped: the last result tells of all.
+        if results[-1].status == ExecStatus.TUPLES_OK:
+            return self._rows(results[-1])
         failed = next((result for result in results if result.status not in _GOOD), None)
         if failed is None:
             return self._rows(results[-1])
@@ -155,23 +158,28 @@ def _row_of(names: tuple[bytes, ...]) -> Callable[[Iterable[Any]], Any]:
 async def _answers(pgconn: PGconn) -> list[PGresult]:
     """Send what is to be sent, and collect what comes back until the Sync."""
     loop, socket = asyncio.get_running_loop(), pgconn.socket
-    changed = asyncio.Event()
-    loop.add_reader(socket, changed.set)
+    changed: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not changed.done():
+            changed.set_result(None)
+
+    loop.add_reader(socket, wake)
     try:
         while pgconn.flush():
             # More than the socket takes: the server may have to be heard before it listens.
-            loop.add_writer(socket, changed.set)
+            loop.add_writer(socket, wake)
             try:
-                await changed.wait()
+                await changed
             finally:
                 loop.remove_writer(socket)
-            changed.clear()
+            changed = loop.create_future()
             pgconn.consume_input()
         results: list[PGresult] = []
         while True:
             while pgconn.is_busy():
-                await changed.wait()
-                changed.clear()
+                await changed
+                changed = loop.create_future()
                 pgconn.consume_input()
             result = pgconn.get_result()
             if result is None:

@@ -33,11 +33,13 @@ class Prepared:
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The statement's own values, overridden by the given ones. Raises KeyError for a wrong name."""
-        if unknown := given.keys() - self.defaults.keys():
-            raise KeyError(f"the statement has no parameter {', '.join(sorted(unknown))}")
-        if missing := self.required - given.keys():
-            raise KeyError(f"the statement wants {', '.join(sorted(missing))}")
         values = {**self.defaults, **given}
+        if len(values) != len(self.defaults):
+            unknown = given.keys() - self.defaults.keys()
+            raise KeyError(f"the statement has no parameter {', '.join(sorted(unknown))}")
+        if not self.required <= given.keys():
+            missing = self.required - given.keys()
+            raise KeyError(f"the statement wants {', '.join(sorted(missing))}")
         for name in self.json:
             if values[name] is not None:
                 values[name] = Jsonb(values[name], dumps=orjson.dumps)

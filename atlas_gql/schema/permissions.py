@@ -8,6 +8,7 @@ NOT_FOUND, exactly as if it were not there; what is within reach and not allowed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import isasyncgen, isawaitable
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -63,7 +64,14 @@ class Guard(PermissionExtension):
         return super().resolve(self._noted(next_, info), source, info, **kwargs)
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        return await super().resolve_async(self._noted(next_, info), source, info, **kwargs)
+        for permission in self.permissions:
+            allowed: Any = permission.has_permission(source, info, **kwargs)
+            if isawaitable(allowed):
+                allowed = await allowed
+            if allowed is not True:  # whatever else it is, it is no permission
+                return self._on_unauthorized(permission)
+        given = self._noted(next_, info)(source, info, **kwargs)
+        return given if isasyncgen(given) else await given
 
     def _noted(self, next_: Any, info: Info) -> Any:
         """What comes after the guard; where somebody looks on, it is noted that the guard let pass."""
