@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -23,8 +25,16 @@ TO_CLEAN_UP = 5.0
 """Seconds that a handler gets after it was cancelled; then it is left to itself."""
 
 
-async def carry_out(held: Claim, handler: Awaitable[None], *, limit: timedelta) -> None:
-    """Run a handler to its end, and raise what it raises.
+@dataclass(frozen=True, kw_only=True)
+class _Came:
+    """What came of a handler: what it returned, or what it raised."""
+
+    returned: Any = None
+    error: BaseException | None = None
+
+
+async def carry_out(held: Claim, handler: Awaitable[Any], *, limit: timedelta) -> Any:
+    """Run a handler to its end, and give what it returns or raise what it raises.
 
     The limit counts from the run's first claim, however often the run went back to the queue since. Raises
     OperationFailure (TIME_LIMIT) when it is over, and LeaseLost as soon as the claim does not hold.
@@ -39,10 +49,12 @@ async def carry_out(held: Claim, handler: Awaitable[None], *, limit: timedelta) 
     finally:
         await _ended(task, held)
     if by_itself:
-        error = RuntimeError("the handler cancelled itself") if task.cancelled() else task.result()
-        if error is not None:
-            raise error
-        return
+        if task.cancelled():
+            raise RuntimeError("the handler cancelled itself")
+        came = task.result()
+        if came.error is not None:
+            raise came.error
+        return came.returned
     if not held.holds() and loop.time() < end:
         raise LeaseLost
     raise OperationFailure(
@@ -50,18 +62,17 @@ async def carry_out(held: Claim, handler: Awaitable[None], *, limit: timedelta) 
     )
 
 
-async def _contained(handler: Awaitable[None]) -> BaseException | None:
+async def _contained(handler: Awaitable[Any]) -> _Came:
     """What the handler raised, as a value: out of a task of its own, SystemExit would end the event loop."""
     try:
-        await handler
+        return _Came(returned=await handler)
     except asyncio.CancelledError:
         raise
     except BaseException as exc:
-        return exc
-    return None
+        return _Came(error=exc)
 
 
-async def _ended(task: asyncio.Task[BaseException | None], held: Claim) -> None:
+async def _ended(task: asyncio.Task[_Came], held: Claim) -> None:
     """Cancel a handler that still runs; one that does not heed it can write nothing from here on."""
     if task.done():
         return

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql import audit
 from atlas_gql.db.database import Database, Transaction
@@ -96,6 +97,7 @@ _FINISH = (
         failure_reason=bindparam("why"),
         failure_detail=bindparam("detail"),
         failure_message=bindparam("message"),
+        result=bindparam("returned", type_=JSONB),
     )
     .returning(*runs.c)
 )
@@ -179,12 +181,13 @@ async def finish(
     from_status: str = "running",
     cancelled: bool = False,
     failure: Failure | None = None,
+    returned: Any = None,
     only_if_expired: bool = False,
 ) -> Any | None:
     """End a run, and give its row; None when it was not in that state and attempt any more.
 
     The outcome follows from the counters: succeeded, partially_succeeded, failed; a failure of the whole
-    run beside good items is partial, and a cancelled run is cancelled.
+    run beside good items is partial, and a cancelled run is cancelled. `returned` is its result.
     """
     which = {
         "run_id": run_id,
@@ -212,6 +215,7 @@ async def finish(
             why=failure.reason if failure else None,
             detail=failure.detail if failure else None,
             message=failure.message if failure else None,
+            returned=returned,
         )
         assert row is not None  # it was held
         closed = await _close_subject(tx, row)

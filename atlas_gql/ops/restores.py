@@ -38,6 +38,7 @@ from atlas_gql.plugins.restores import (
     PlannedWrite,
     RestoreOptions,
     RestorePlan,
+    ShownPolicy,
     SourceItem,
 )
 from atlas_gql.reasons import ReasonCode
@@ -95,6 +96,18 @@ _SHOWN = (
         _columns.blocked_reason,
     )
     .where(*_OF_BACKUP)
+    .order_by(_columns.position)
+)
+_READ = (
+    select(
+        _columns.policy_type,
+        func.coalesce(_columns.source_id, _columns.target_id).label("id"),
+        func.coalesce(_columns.target_name, _columns.source_name).label("name"),
+        _columns.action,
+        _columns.blocked_reason,
+        case((_columns.action == "write", _columns.changes)).label("changes"),
+    )
+    .where(_columns.restore_run_id == bindparam("restore_run_id"))
     .order_by(_columns.position)
 )
 _GROUPS = text(
@@ -298,6 +311,20 @@ class RunRestores:
     async def plan(self) -> list[PlannedWrite]:
         rows = await self._database.fetch(_PLAN, restore_run_id=self._id)
         return [_write(row) for row in rows]
+
+    async def shown(self) -> list[ShownPolicy]:
+        rows = await self._database.fetch(_READ, restore_run_id=self._id)
+        return [
+            ShownPolicy(
+                policy_type=row.policy_type,
+                id=row.id,
+                name=row.name,
+                action=row.action,
+                blocked_reason=ReasonCode(row.blocked_reason) if row.blocked_reason else None,
+                changes=tuple(row.changes or ()),
+            )
+            for row in rows
+        ]
 
     async def plan_groups(self) -> frozenset[str]:
         """The ids of the groups that the policies to be written were assigned to when they were planned."""

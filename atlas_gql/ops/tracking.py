@@ -34,6 +34,7 @@ from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
 from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
 from atlas_gql.ops.providers import RunProvider
+from atlas_gql.ops.results import to_keep
 from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
 from atlas_gql.ops.rights import check_rights
 from atlas_gql.ops.room import Room
@@ -156,6 +157,7 @@ class Tracker:
 
     async def _carry(self, held: Claim, say: Any) -> None:
         failure: Failure | None = None
+        returned: Any = None
         cancelled = False
         begun = time.monotonic()
 
@@ -163,7 +165,7 @@ class Tracker:
             return round(time.monotonic() - begun, 3)
 
         try:
-            await self._handle(held)
+            returned = await self._handle(held)
         except LeaseLost:
             say.warning("lease lost, run left to its next attempt", seconds=seconds())
             self._meter.lost.add()
@@ -185,7 +187,7 @@ class Tracker:
             if not isinstance(exc, OperationFailure):
                 say.error("handler failed", exc_info=exc)
         crash_here(BEFORE_FINISH)
-        row = await self._finish(held, cancelled=cancelled, failure=failure)
+        row = await self._finish(held, cancelled=cancelled, failure=failure, returned=returned)
         if row is None:
             say.warning("run had ended or moved on already", seconds=seconds())
             self._meter.lost.add()
@@ -201,17 +203,11 @@ class Tracker:
             reason=failure.reason if failure else None,
         )
 
-    async def _finish(self, held: Claim, *, cancelled: bool, failure: Failure | None) -> Any | None:
+    async def _finish(self, held: Claim, **end: Any) -> Any | None:
         """End the run. A commit that may or may not have happened is tried again: the end is final once."""
         for wait in (*FINISH_AGAIN, None):
             try:
-                return await finish(
-                    self._database,
-                    run_id=held.run_id,
-                    attempt=held.attempt,
-                    cancelled=cancelled,
-                    failure=failure,
-                )
+                return await finish(self._database, run_id=held.run_id, attempt=held.attempt, **end)
             except (psycopg.OperationalError, PoolTimeout) as exc:
                 if wait is None or not held.holds():
                     raise
@@ -219,7 +215,8 @@ class Tracker:
                 await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _handle(self, held: Claim) -> None:
+    async def _handle(self, held: Claim) -> Any:
+        """Let the operation's handler do its work; gives its result, as it is kept."""
         operation = self._operations.get(held.type)
         if operation is None:
             raise OperationFailure(
@@ -258,12 +255,15 @@ class Tracker:
         )
         try:
             async with kept.open():
-                await carry_out(held, operation.handler(context, given), limit=operation.time_limit)
+                returned = await carry_out(
+                    held, operation.handler(context, given), limit=operation.time_limit
+                )
         except BaseExceptionGroup as several:
             # What stops a run between two items may come out of a handler's task group.
             raise meant(several) from several
         if held.lost:
             raise LeaseLost
+        return to_keep(operation, returned, run_id=held.run_id)
 
     async def _left(self, database: ScopedDatabase, held: Claim, operation: Operation[Any]) -> Left:
         """What the run that this one retries left to do."""

@@ -43,6 +43,7 @@ from atlas_gql.plugins.restores import (
     RestoreOptions,
     RestorePlan,
     Restores,
+    ShownPolicy,
     SourceItem,
 )
 from atlas_gql.plugins.verification import (
@@ -96,6 +97,7 @@ __all__ = [
     "Restores",
     "Run",
     "RunContext",
+    "ShownPolicy",
     "SourceItem",
     "Start",
     "Target",

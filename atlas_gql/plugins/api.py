@@ -35,7 +35,7 @@ import builtins
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import pluggy
@@ -45,7 +45,9 @@ from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.plugins.backups import Backups
 from atlas_gql.plugins.restores import Mentioned, RestorePlan, Restores
-from atlas_gql.plugins.verification import Provider
+
+if TYPE_CHECKING:
+    from atlas_gql.plugins.verification import Provider
 
 PROJECT = "atlas_gql"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -223,7 +225,7 @@ class Capability:
 
 @dataclass(frozen=True)
 class Doc:
-    """A GraphQL description for an input field: `name: Annotated[str, Doc("What it is.")]`.
+    """A GraphQL description for a field of an input or a result: `name: Annotated[str, Doc("What it is.")]`.
 
     .. versionadded:: 0.1
     """
@@ -236,7 +238,8 @@ class Ref:
     """Says that an input field is the id of a thing: `Annotated[UUID, Ref("BackupSet", "backups.view")]`.
 
     In GraphQL the field is an `ID`. The host decodes it and checks, before the operation sees it, that
-    the thing exists in the tenant's workspace and that the caller holds `capability` on its tenant.
+    the thing exists in the tenant's workspace and that the caller holds `capability` on its tenant. A
+    field of a result is shown as the thing's id; `node` asks for the rights.
 
     .. versionadded:: 0.1
     """
@@ -310,6 +313,9 @@ class Operation(Generic[Input]):
     target: Target
     capability: str
     handler: Callable[[RunContext, Input], Awaitable[Any]]
+    """The work; what it returns is the run's result."""
+    result: builtins.type[Any] | None = None
+    """A frozen dataclass: what the handler returns, kept with the run and readable in GraphQL."""
     errors: tuple[builtins.type[DomainError], ...] = ()
     """Domain errors, beyond the host's own, that `check` or `create` may raise."""
     audit_action: str | None = None

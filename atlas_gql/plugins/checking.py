@@ -30,7 +30,8 @@ def problem_of_operation(operation: Any, plugin: str, capabilities: Collection[s
     return (
         _problem_of_work(operation, plugin)
         or _problem_of_mutation(operation.mutation, plugin)
-        or _problem_of_input(operation.input)
+        or _problem_of_dataclass(operation.input, "input")
+        or (None if operation.result is None else _problem_of_dataclass(operation.result, "result"))
         or _problem_of_target(operation.target)
         or _problem_of_rights(operation, capabilities)
         or _problem_of_audit(operation)
@@ -98,11 +99,11 @@ def _problem_of_mutation(mutation: Any, plugin: str) -> str | None:
     return None
 
 
-def _problem_of_input(given: Any) -> str | None:
+def _problem_of_dataclass(given: Any, name: str) -> str | None:
     if not isinstance(given, type) or not dataclasses.is_dataclass(given):
-        return "its input is no dataclass"
+        return f"its {name} is no dataclass"
     if not given.__dataclass_params__.frozen:  # type: ignore[attr-defined] # every dataclass has them
-        return f"its input {given.__name__} is a dataclass that is not frozen"
+        return f"its {name} {given.__name__} is a dataclass that is not frozen"
     return None
 
 

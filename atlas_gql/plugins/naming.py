@@ -33,7 +33,7 @@ def camel(plugin: str) -> str:
 def type_names(operation: Operation[Any]) -> Iterator[str]:
     """The names of the GraphQL types that are made for an operation, from its mutation and its classes.
 
-    Raises ConfigurationError for annotations that cannot be read, and for an input that holds itself.
+    Raises ConfigurationError for annotations that cannot be read, and for a class that holds itself.
     """
     mutation = operation.mutation[:1].upper() + operation.mutation[1:]
     yield from (f"{mutation}Input", f"{mutation}Result")
@@ -41,12 +41,16 @@ def type_names(operation: Operation[Any]) -> Iterator[str]:
 
 
 def class_names(operation: Operation[Any]) -> Iterator[str]:
-    """Those of them that come from its classes: nested inputs, enums, errors."""
-    yield from _nested(operation.input, (operation.input,))
+    """Those of them that come from its classes: nested inputs, results, enums, errors."""
+    yield from _nested(operation.input, (operation.input,), "Input")
+    result = operation.result
+    if result is not None:
+        yield from () if _of_atlas(result) else (result.__name__,)
+        yield from _nested(result, (result,))
     yield from (error.__name__ for error in operation.errors if not _of_atlas(error))
 
 
-def _nested(cls: type, within: tuple[Any, ...]) -> Iterator[str]:
+def _nested(cls: type, within: tuple[Any, ...], ending: str = "") -> Iterator[str]:
     try:
         hints = get_type_hints(cls, include_extras=True)
     except Exception as exc:
@@ -62,8 +66,8 @@ def _nested(cls: type, within: tuple[Any, ...]) -> Iterator[str]:
             if issubclass(part, StrEnum):
                 yield part.__name__
             elif dataclasses.is_dataclass(part):
-                yield part.__name__ if part.__name__.endswith("Input") else f"{part.__name__}Input"
-                yield from _nested(part, (*within, part))
+                yield part.__name__ if part.__name__.endswith(ending) else part.__name__ + ending
+                yield from _nested(part, (*within, part), ending)
 
 
 def _of_atlas(cls: type) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 from atlas_gql.errors import OperationFailure
 from atlas_gql.graph.model import Assignment, Policy
 from atlas_gql.plugins.backups import CapturedPolicy
+from atlas_gql.reasons import ReasonCode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,24 @@ class PlannedWrite:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownPolicy:
+    """One policy of a closed plan, as people read it.
+
+    .. versionadded:: 0.1
+    """
+
+    policy_type: str
+    id: str
+    """Its id in the backup; in the tenant, for one that the backup does not hold."""
+    name: str
+    action: str
+    """`write`, `none`, `blocked`, or `not_in_backup`."""
+    blocked_reason: ReasonCode | None = None
+    changes: tuple[Mapping[str, Any], ...] = ()
+    """Of a policy that would be written, as in `PlannedPolicy`; of others none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestoreOptions:
     """What the caller chose for a restore run, and whether it goes to another tenant."""
 
@@ -116,6 +135,10 @@ class Restores(Protocol):
 
     async def plan(self) -> list[PlannedWrite]:
         """The finished plan's policies, in order."""
+        ...
+
+    async def shown(self) -> list[ShownPolicy]:
+        """All policies of the closed plan, in order, those that the backup does not hold at the end."""
         ...
 
     async def apply(self, write: PlannedWrite, *, justification: str | None = None) -> None:

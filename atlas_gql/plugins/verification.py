@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
+from atlas_gql.plugins.api import Doc
 from atlas_gql.reasons import ReasonCode
 
 
@@ -31,12 +32,12 @@ class ProviderHealth(StrEnum):
 class Readiness:
     """Whether one thing can be read, or written.
 
-    `permission` is the one that is missing; `reason` says why Microsoft did not answer as hoped.
+    `permission` is the one that is missing; `reason_code` says why Microsoft did not answer as hoped.
     """
 
     state: ReadinessState
     permission: str | None = None
-    reason: ReasonCode | None = None
+    reason_code: ReasonCode | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +56,22 @@ class ProviderCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderReport:
-    """All that a verification found.
+    """All that a verification of a tenant's provider found."""
 
-    `permissions` and `write_permissions` are those of the application that reads, and of the one that
-    writes; `approvals` the kinds of change for which the tenant demands a second administrator, None
-    when that could not be read.
-    """
-
-    health: ProviderHealth
-    permissions: tuple[str, ...]
-    write_permissions: tuple[str, ...]
-    writes_enabled: bool
-    approvals: tuple[str, ...] | None
-    checks: tuple[ProviderCheck, ...]
+    health: Annotated[ProviderHealth, Doc("What it comes to.")]
+    permissions: Annotated[
+        tuple[str, ...], Doc("The permissions that the tenant granted the application that reads.")
+    ]
+    write_permissions: Annotated[
+        tuple[str, ...],
+        Doc("Those that it granted the application that writes; none where that got no token."),
+    ]
+    writes_enabled: Annotated[bool, Doc("Whether restores were allowed to write.")]
+    approvals: Annotated[
+        tuple[str, ...] | None,
+        Doc("The kinds of change that need a second administrator; null when that could not be read."),
+    ]
+    checks: Annotated[tuple[ProviderCheck, ...], Doc("What was looked at, one by one.")]
 
 
 class Provider(Protocol):
@@ -86,8 +90,4 @@ class Provider(Protocol):
 
     async def writes_enabled(self) -> bool:
         """Whether restores may write to the tenant."""
-        ...
-
-    async def save(self, report: ProviderReport) -> None:
-        """Keep the report as the run's result; a later one replaces it."""
         ...

@@ -23,10 +23,12 @@ from atlas_gql.schema.mutations import cancel_field, start_field
 from atlas_gql.schema.providers import provider_fields
 from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
+from atlas_gql.schema.results import ResultTypes
 from atlas_gql.schema.retries import retry_field
 from atlas_gql.schema.starts import StartRefused, start_on_tenants_field
 from atlas_gql.schema.tenants import tenant_fields
 from atlas_gql.schema.tokens import token_fields
+from atlas_gql.schema.types.results import UnknownOperationResult
 
 
 def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
@@ -35,6 +37,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
     Raises ConfigurationError for an operation that cannot be offered, naming it and what is wrong.
     """
     inputs, errors = InputTypes(), ErrorTypes()
+    results = ResultTypes(inputs)
     offered = sorted(operations, key=lambda operation: operation.mutation)
     fields = [
         cancel_field(errors),
@@ -57,6 +60,7 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             )
         taken[operation.mutation] = operation.type
         fields.append(start_field(operation, inputs, errors))
+        results.add(operation)
     mutation = create_type(
         "Mutation", fields, description="What can be done. Work is started here, and carried out by workers."
     )
@@ -65,8 +69,8 @@ def build_schema(operations: Iterable[Operation[Any]]) -> strawberry.Schema:
             query=Query,
             mutation=mutation,
             subscription=Subscription,
-            # No field names it: it is one of the errors that an interface stands for.
-            types=[StartRefused],
+            # No field names them: they are what interfaces stand for.
+            types=[StartRefused, UnknownOperationResult, *results.all],
             config=StrawberryConfig(sort_schema=True),
         )
     except (DuplicatedTypeName, ScalarAlreadyRegisteredError) as exc:

@@ -10,7 +10,7 @@ import strawberry
 
 from atlas_gql.access.capabilities import Role
 from atlas_gql.plan_warnings import WARNINGS, WarningCode
-from atlas_gql.plugins.verification import ReadinessState
+from atlas_gql.plugins.verification import ProviderHealth, ReadinessState
 from atlas_gql.providers.material import CredentialKind
 from atlas_gql.providers.providers import CloudName
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
@@ -90,6 +90,15 @@ described(
         "unreachable": "It could not be found out, or Microsoft refuses it; see the reason code.",
     },
 )(ReadinessState)
+described(
+    "What a verification of a provider comes to.",
+    {
+        "ready": "Every kind of policy that the tenant is licensed for can be read and, where writes are"
+        " enabled, written, if need be after an approval.",
+        "degraded": "Something cannot be read or written.",
+        "failing": "No kind of policy can be read.",
+    },
+)(ProviderHealth)
 
 
 @described(

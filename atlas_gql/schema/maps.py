@@ -227,6 +227,7 @@ OPERATION_RUN: RowMap = row_map(
         "initiator": ("initiator_kind", "initiator_name", "initiator_uuid"),
         "subject": ("subject_kind", "subject_id", "subject_there"),
         "verification": ("verified", "finished_at"),
+        "result": ("type", "returned"),
         "eventCursor": ("moment",),
     },
     ended=ENDED,
@@ -235,6 +236,7 @@ OPERATION_RUN: RowMap = row_map(
     retry_of_id=operation_runs.c.retry_of,
     input=operation_runs.c.input,
     verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
+    returned=operation_runs.c.result,
     moment=MOMENT,
 )
 

@@ -18,12 +18,16 @@ from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
 
 from atlas_gql.access.actors import NOTHING, Actor
+from atlas_gql.access.capabilities import Capability
 from atlas_gql.errors import Forbidden, NotFound
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.lookahead import attributes
 from atlas_gql.schema.maps import KINDS, TENANT
 from atlas_gql.schema.rows import INSIDE, Linked, RowMap, load_row
+
+OWN = "the operation's own"
+"""What the schema says instead of a capability: it depends on the run."""
 
 
 @strawberry.schema_directive(
@@ -202,6 +206,20 @@ class HasCapability(Permission):
         if self.capability not in capabilities:
             raise Forbidden(self.capability or "")
         return True
+
+
+class MaySeeResult(Permission):
+    """What a run returned: the capability of its operation is needed, where there is anything to see."""
+
+    capability = OWN
+
+    def asks(self, source: Any) -> bool:
+        return source.returned is not None
+
+    def has_permission(self, source: Any, info: Info, **_: Any) -> bool:
+        operation = info.context.engine.operations.get(source.type)
+        needed = operation.capability if operation else Capability.RUNS_VIEW
+        return not self.asks(source) or HasCapability(needed).held_on(info.context.actor, source)
 
 
 class HasCapabilitySomewhere(Permission):

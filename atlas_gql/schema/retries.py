@@ -19,13 +19,11 @@ from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import KEY, check_key, plain_text
 from atlas_gql.schema.maps import OPERATION_RUN
 from atlas_gql.schema.mutations import HOST_ERRORS, StartRunPayload, Target, demand, mutation_field
-from atlas_gql.schema.permissions import Permission, place_of
+from atlas_gql.schema.permissions import OWN, Permission, place_of
 from atlas_gql.schema.rows import load_row
 
 NAME = "retryRun"
 TARGET = Target("OperationRun", "run_id")
-OWN = "the operation's own"
-"""What the schema says instead of a capability: it depends on the run."""
 
 
 class MayRetry(Permission):

@@ -30,6 +30,7 @@ from atlas_gql.schema.inputs import KEY, RESERVED, InputTypes, check_key
 from atlas_gql.schema.maps import OPERATION_RUN, TENANT
 from atlas_gql.schema.mutations import HOST_ERRORS, WORKSPACE_OF, demand, mutation_field
 from atlas_gql.schema.permissions import (
+    OWN,
     HasCapability,
     Permission,
     Place,
@@ -37,7 +38,6 @@ from atlas_gql.schema.permissions import (
     granted,
     looked_up,
 )
-from atlas_gql.schema.retries import OWN
 from atlas_gql.schema.types.runs import OperationRun
 from atlas_gql.schema.types.tenants import Tenant, TenantFilter
 

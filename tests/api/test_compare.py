@@ -9,6 +9,21 @@ from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Place
 from support.steps import backed_up, damaged, planned, portal_state, restore_input, set_portal_state, shown
 
+RESULT = """
+query Result($id: ID!) {
+  node(id: $id) {
+    ... on OperationRun {
+      result {
+        ... on BackupComparison {
+          restoreRunId unchanged changed missing additional notCompared complete
+          policies { policyType policyId name difference summary }
+        }
+      }
+    }
+  }
+}
+"""
+
 
 def compared(place: Place, backup_set: str, **more: Any) -> dict[str, Any]:
     """A comparison, as `shown` gives it."""
@@ -47,6 +62,39 @@ def test_two_backups_of_a_tenant_without_a_call_to_microsoft(place: Place) -> No
     assert (drift(comparison), comparison["againstSet"]["id"]) == (drift(live), second)
     same = compared(place, second, againstSetId=second)["summary"]["policies"]
     assert same == {"write": 0, "none": 63, "blocked": 0, "notInBackup": 0}
+
+
+def test_what_differs_is_told_in_short(place: Place) -> None:
+    backup_set = backed_up(place)
+    damaged(place)
+    state = portal_state(place)
+    known = state["deviceManagement/configurationPolicies.json"]["value"]
+    gone = next(policy for policy in known if policy["name"] == "Baseline - Local administrators")
+    known.remove(gone)
+    known.append({**gone, "id": str(uuid4()), "name": "Made since", "assignments": []})
+    set_portal_state(place, state)
+    run = place.run("compareBackup", {"tenantId": place.tenant_id, "backupSetId": backup_set})
+    result = place.ask(RESULT, id=run["id"])["data"]["node"]["result"]
+    policies = {policy["name"]: policy for policy in result.pop("policies")}
+    assert result == {
+        "restoreRunId": run["subject"]["id"],
+        "unchanged": 57,
+        "changed": 5,
+        "missing": 1,
+        "additional": 1,
+        "notCompared": 0,
+        "complete": True,
+    }
+    assert {name: (policy["difference"], policy["summary"]) for name, policy in policies.items()} == {
+        "Baseline - BitLocker": ("CHANGED", 'has "All Staff" besides'),
+        "Baseline - Defender exclusions": ("CHANGED", 'has "Engineering" otherwise (excluded)'),
+        "Windows - Edition upgrade": ("CHANGED", 'has "Windows Laptops" otherwise (filter)'),
+        "Windows - Device restrictions": ("CHANGED", 'lacks "Windows Laptops"; has "All Staff" besides'),
+        "Compliance - iOS": ("CHANGED", 'lacks "Warehouse Tablets" excluded'),
+        "Baseline - Local administrators": ("MISSING", "It is not there."),
+        "Made since": ("ADDITIONAL", "The backup does not hold it."),
+    }
+    assert policies["Baseline - Local administrators"]["policyId"] == gone["id"]
 
 
 def test_a_policy_that_is_not_in_the_backup_is_listed(place: Place) -> None:

@@ -108,7 +108,12 @@ def reviewed(reviewing: Installation, simulator: Running, pristine: object) -> P
 
 ITEMS = """
 query Items($id: ID!) {
-  node(id: $id) { ... on OperationRun { items(first: 100) { nodes { result } } } }
+  node(id: $id) {
+    ... on OperationRun {
+      items(first: 100) { nodes { result } }
+      result { ... on ExamplePlanReview { restoreRunId depth changed } }
+    }
+  }
 }
 """
 
@@ -121,8 +126,13 @@ def test_the_second_plugin_reviews_a_plan(reviewed: Place):
     run = reviewed.run("exampleReview", {"restoreRunId": plan["id"]})
     assert (run["outcome"], run["counters"]["processed"]) == ("SUCCEEDED", 63)
     assert [entry["action"] for entry in run["auditEntries"]["nodes"]] == ["plan.reviewed"]
-    items = reviewed.ask(ITEMS, id=run["id"])["data"]["node"]["items"]["nodes"]
-    assert {item["result"] for item in items} == {"as planned", "changed since"}
+    found = reviewed.ask(ITEMS, id=run["id"])["data"]["node"]
+    assert {item["result"] for item in found["items"]["nodes"]} == {"as planned", "changed since"}
+    changed = found["result"].pop("changed")
+    assert (found["result"], 0 < len(changed) < 63) == (
+        {"restoreRunId": plan["id"], "depth": "TENANT"},
+        True,
+    )
     given = {"restoreRunId": plan["id"], "depth": "PLAN", "policyTypes": ["mobileApps"]}
     assert 5 < reviewed.run("exampleReview", given)["counters"]["total"] < 63
 

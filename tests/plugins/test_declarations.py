@@ -107,8 +107,8 @@ class Working:
 
 
 def having(**annotations: Any) -> type:
-    """An input with these fields."""
-    made = type("Given", (), {"__annotations__": annotations, "__module__": __name__, "__doc__": "Given."})
+    """An input or a result with these fields."""
+    made = type("BadGiven", (), {"__annotations__": annotations, "__module__": __name__, "__doc__": "Given."})
     return dataclass(frozen=True, kw_only=True)(made)
 
 
@@ -176,6 +176,13 @@ WRONG: dict[str, tuple[Any, str]] = {
     "input-instance": (replace(WORK, input=Nothing()), "its input is no dataclass"),
     "input-str": (replace(WORK, input=str), "its input is no dataclass"),
     "input-loose": (replace(WORK, input=Loose), "Loose is a dataclass that is not frozen"),
+    "result-str": (replace(WORK, result=str), "its result is no dataclass"),
+    "result-instance": (replace(WORK, result=Nothing()), "its result is no dataclass"),
+    "result-loose": (replace(WORK, result=Loose), "Loose is a dataclass that is not frozen"),
+    "result-name": (replace(WORK, result=Nothing), "class Nothing does not begin with Bad"),
+    "result-type": (replace(WORK, result=having(when=complex)), "the field when of its result has a type"),
+    "result-class-name": (replace(WORK, result=having(what=Depth)), "class Depth does not begin with Bad"),
+    "result-recursive": (replace(WORK, result=BadNode), "BadNode holds itself, in its field below"),
     "target": (replace(WORK, target="BackupSet"), "neither new nor existing"),
     "target-check": (replace(WORK, target=new(check=blocking)), "its check is no async function"),
     "target-create": (replace(WORK, target=new(create=lonely)), "its create does not take two"),

@@ -24,11 +24,12 @@ from atlas_gql.schema.live.moments import MOMENT, cursor_of
 from atlas_gql.schema.lookahead import attributes, selected
 from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS
 from atlas_gql.schema.pages import Extra
-from atlas_gql.schema.permissions import HasCapability, ReachesTenant, linked, looked_up
+from atlas_gql.schema.permissions import HasCapability, MaySeeResult, ReachesTenant, linked, looked_up
 from atlas_gql.schema.rows import ALWAYS, Identity
 from atlas_gql.schema.types.actors import Actor
 from atlas_gql.schema.types.audit import AuditEntry
 from atlas_gql.schema.types.nodes import Node
+from atlas_gql.schema.types.results import OperationResult, result_of
 from atlas_gql.schema.types.run_filters import OperationRunFilter
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
@@ -131,6 +132,7 @@ class OperationRun(Node):
     subject_there: strawberry.Private[bool]
     retry_of_id: strawberry.Private[Any]
     verified: strawberry.Private[Any]
+    returned: strawberry.Private[Any]
     moment: strawberry.Private[str]
 
     @resolved("How far it is.")
@@ -195,6 +197,13 @@ class OperationRun(Node):
     )
     def verification(self) -> ProviderVerification | None:
         return verification(self.verified, self.finished_at)
+
+    @resolved(
+        "What it returned; null for a run that has not ended, ended before that, or returns nothing.",
+        MaySeeResult(),
+    )
+    def result(self, info: Info) -> OperationResult | None:
+        return result_of(info.context.engine.operations.get(self.type), self.returned)
 
     @resolved("The tenant it belongs to.", ReachesTenant("tenant_id"))
     async def tenant(

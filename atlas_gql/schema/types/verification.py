@@ -8,7 +8,8 @@ from typing import Any
 
 import strawberry
 
-from atlas_gql.plugins.verification import ReadinessState
+from atlas_gql.ops.inputs import load
+from atlas_gql.plugins.verification import ProviderReport, ReadinessState
 from atlas_gql.reasons import ReasonCode
 from atlas_gql.schema.enums import ProviderStatus
 
@@ -55,30 +56,13 @@ def verification(stored: Mapping[str, Any] | None, at: datetime | None) -> Provi
     """A stored report; None for none."""
     if stored is None:
         return None
+    report: ProviderReport = load(ProviderReport, dict(stored))
     return ProviderVerification(
-        status=ProviderStatus(stored["health"]),
+        status=ProviderStatus(report.health),
         verified_at=at,
-        permissions=stored["permissions"],
-        write_permissions=stored["write_permissions"],
-        writes_enabled=stored["writes_enabled"],
-        approvals=stored["approvals"],
-        checks=[_check(row) for row in stored["checks"]],
-    )
-
-
-def _check(row: Mapping[str, Any]) -> ProviderCheck:
-    return ProviderCheck(
-        subject=row["subject"],
-        label=row["label"],
-        policy_type=row["policy_type"],
-        reading=_readiness(row["reading"]),
-        writing=_readiness(row["writing"]) if row["writing"] else None,
-    )
-
-
-def _readiness(row: Mapping[str, Any]) -> Readiness:
-    return Readiness(
-        state=ReadinessState(row["state"]),
-        permission=row["permission"],
-        reason_code=ReasonCode(row["reason"]) if row["reason"] else None,
+        permissions=list(report.permissions),
+        write_permissions=list(report.write_permissions),
+        writes_enabled=report.writes_enabled,
+        approvals=None if report.approvals is None else list(report.approvals),
+        checks=list(report.checks),  # type: ignore[arg-type] # read as they are
     )

@@ -22,8 +22,8 @@ APP = CONTRACTS["mobileApps"]
 MAY = Grants(
     read=frozenset({"DeviceManagementApps.Read.All"}), write=frozenset({"DeviceManagementApps.ReadWrite.All"})
 )
-UNLICENSED = Readiness(state=S.NOT_LICENSED, reason=R.NOT_LICENSED)
-DOWN = Readiness(state=S.UNREACHABLE, reason=R.TIMEOUT)
+UNLICENSED = Readiness(state=S.NOT_LICENSED, reason_code=R.NOT_LICENSED)
+DOWN = Readiness(state=S.UNREACHABLE, reason_code=R.TIMEOUT)
 MISSING = Readiness(state=S.MISSING_PERMISSION, permission="P")
 
 
@@ -36,7 +36,7 @@ MISSING = Readiness(state=S.MISSING_PERMISSION, permission="P")
         pytest.param(
             R.PERMISSION_DENIED,
             False,
-            replace(MISSING, reason=R.PERMISSION_DENIED),
+            replace(MISSING, reason_code=R.PERMISSION_DENIED),
             id="refused-all-the-same",
         ),
         pytest.param(R.TIMEOUT, False, DOWN, id="no-answer"),
@@ -62,7 +62,7 @@ def test_reading(reason: R | None, missing: bool, expected: Readiness) -> None:
         pytest.param(
             replace(MAY, approvals=frozenset({"app"})),
             READY,
-            Readiness(state=S.NEEDS_APPROVAL, reason=R.APPROVAL_REQUIRED),
+            Readiness(state=S.NEEDS_APPROVAL, reason_code=R.APPROVAL_REQUIRED),
             id="protected",
         ),
         pytest.param(replace(MAY, approvals=frozenset({"script"})), READY, READY, id="another-is-protected"),

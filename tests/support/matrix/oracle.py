@@ -100,6 +100,11 @@ def _reaches(caller: Caller, guard: Any, thing: Thing) -> Verdict:
     return None if caller.rights(_place(thing, guard._attribute)) is not None else NOT_FOUND
 
 
+def _may_see_result(caller: Caller, _guard: Any, thing: Thing) -> Verdict:
+    capability = thing.facts.get("result")
+    return None if capability is None else holds(caller.rights(thing.place), capability)
+
+
 def _place(thing: Thing, attribute: str) -> str:
     return thing.place if attribute == "tenant_id" else thing.facts[attribute]
 
@@ -111,6 +116,7 @@ _FIELDS: Mapping[str, Callable[[Caller, Any, Thing], Verdict]] = {
     "ReachesWorkspace": lambda caller, _, thing: (
         NOT_FOUND if caller.rights(thing.workspace) is None else None
     ),
+    "MaySeeResult": _may_see_result,
     "SeesToken": lambda *_: None,  # whoever made or revoked it
 }
 

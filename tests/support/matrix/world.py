@@ -260,7 +260,8 @@ class World:
             write_client_id=mark,
         )
         ended = self._ended(place)
-        first = self._more("OperationRun", place)
+        # What it returned takes what its operation takes.
+        first = self._more("OperationRun", place, {"result": "providers.manage"})
         self._add("operation_runs", id=first, type="providers.verify", **ended, result=_report(mark))
         self._add(
             "operation_runs",

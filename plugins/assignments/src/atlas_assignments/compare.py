@@ -14,6 +14,7 @@ from atlas_assignments.choices import (
     check_mapped,
     options_of,
 )
+from atlas_assignments.differences import BackupComparison, compared
 from atlas_assignments.fetch import check_policy_types
 from atlas_assignments.planner import AssignmentRestoreMode
 from atlas_assignments.planning import make_plan
@@ -58,6 +59,8 @@ async def create_comparison(start: Start, given: CompareBackupInput) -> None:
     await check_mapped(start, options)
 
 
-async def compare(ctx: RunContext, _given: CompareBackupInput) -> None:
-    """Store what would lead from the tenant, or from the other set, to the backup."""
+async def compare(ctx: RunContext, _given: CompareBackupInput) -> BackupComparison:
+    """Store what would lead from the tenant, or from the other set, to the backup; give what differs."""
     await make_plan(ctx)
+    assert ctx.run.subject_id is not None  # its target
+    return compared(ctx.run.subject_id, await ctx.restores.shown())

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from atlas_assignments.compare import CompareBackupInput, compare, create_comparison
+from atlas_assignments.differences import BackupComparison
 from atlas_assignments.errors import (
     NotExecutable,
     PlanExecuted,
@@ -100,5 +101,6 @@ def atlas_operations() -> Iterable[Operation[Any]]:
             target=new("RestoreRun", create=create_comparison, whole=True),
             capability="backups.view",
             handler=compare,
+            result=BackupComparison,
         ),
     ]

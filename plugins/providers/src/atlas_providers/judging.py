@@ -49,13 +49,13 @@ def reading_of(error: GraphError | None, missing: bool, permission: str) -> Read
         return READY
     match error.reason_code:
         case ReasonCode.NOT_LICENSED:
-            return Readiness(state=ReadinessState.NOT_LICENSED, reason=error.reason_code)
+            return Readiness(state=ReadinessState.NOT_LICENSED, reason_code=error.reason_code)
         case ReasonCode.PERMISSION_DENIED:
             # Microsoft has the last word, whatever the token says.
             return Readiness(
-                state=ReadinessState.MISSING_PERMISSION, permission=permission, reason=error.reason_code
+                state=ReadinessState.MISSING_PERMISSION, permission=permission, reason_code=error.reason_code
             )
-    return Readiness(state=ReadinessState.UNREACHABLE, reason=error.reason_code)
+    return Readiness(state=ReadinessState.UNREACHABLE, reason_code=error.reason_code)
 
 
 def writing_of(contract: PolicyContract, reading: Readiness, grants: Grants) -> Readiness | None:
@@ -67,15 +67,15 @@ def writing_of(contract: PolicyContract, reading: Readiness, grants: Grants) -> 
     if contract.write_permission is None:
         return None
     if grants.write_refused is not None:
-        return Readiness(state=ReadinessState.UNREACHABLE, reason=grants.write_refused)
+        return Readiness(state=ReadinessState.UNREACHABLE, reason_code=grants.write_refused)
     if lacking(grants.write, contract.write_permission):
         return Readiness(state=ReadinessState.MISSING_PERMISSION, permission=contract.write_permission)
     if reading.state is not ReadinessState.READY:
         return reading
     if contract.approval and grants.approvals_refused:
-        return Readiness(state=ReadinessState.UNREACHABLE, reason=grants.approvals_refused)
+        return Readiness(state=ReadinessState.UNREACHABLE, reason_code=grants.approvals_refused)
     if contract.approval in grants.approvals:
-        return Readiness(state=ReadinessState.NEEDS_APPROVAL, reason=ReasonCode.APPROVAL_REQUIRED)
+        return Readiness(state=ReadinessState.NEEDS_APPROVAL, reason_code=ReasonCode.APPROVAL_REQUIRED)
     return READY
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from atlas_gql.plugins import Operation, hookimpl, new
+from atlas_gql.plugins import Operation, ProviderReport, hookimpl, new
 from atlas_providers.verify import VerifyProviderInput, verify
 
 
@@ -24,6 +24,7 @@ def atlas_operations() -> Iterable[Operation[Any]]:
             target=new(whole=True),
             capability="providers.manage",
             handler=verify,
+            result=ProviderReport,
             time_limit=timedelta(minutes=15),
         )
     ]

@@ -29,7 +29,7 @@ class VerifyProviderInput:
     """Whose provider to verify."""
 
 
-async def verify(ctx: RunContext, _given: VerifyProviderInput) -> None:
+async def verify(ctx: RunContext, _given: VerifyProviderInput) -> ProviderReport:
     """Report on every kind of policy, family by family, and on what goes with them.
 
     The login service's refusal of the application that reads is the run's failure; of the one that
@@ -55,15 +55,13 @@ async def verify(ctx: RunContext, _given: VerifyProviderInput) -> None:
         checks += await _family(ctx, family, contracts, grants)
 
     writes_enabled = await ctx.provider.writes_enabled()
-    await ctx.provider.save(
-        ProviderReport(
-            health=health(checks, writes_enabled=writes_enabled),
-            permissions=tuple(sorted(permissions)),
-            write_permissions=tuple(sorted(write_permissions)),
-            writes_enabled=writes_enabled,
-            approvals=None if approvals_refused else approvals,
-            checks=tuple(checks),
-        )
+    return ProviderReport(
+        health=health(checks, writes_enabled=writes_enabled),
+        permissions=tuple(sorted(permissions)),
+        write_permissions=tuple(sorted(write_permissions)),
+        writes_enabled=writes_enabled,
+        approvals=None if approvals_refused else approvals,
+        checks=tuple(checks),
     )
 
 
