@@ -65,10 +65,10 @@ async def running_app(
     logins = Logins(settings.oidc_issuers)
     authentication = Authentication(database, uses, logins)
     try:
-        schema = build_schema(plugins.operations.values())
+        schema = build_schema(plugins.operations.values(), plugins.settings)
         if look_on is not None:
             look_on(schema)
-        app = create_app(schema, settings, database, engine, sealer, meter, hub, authentication)
+        app = create_app(schema, plugins, settings, database, engine, sealer, meter, hub, authentication)
         yield Api(app=app, stopping=hub.close)
     finally:
         hub.close()
@@ -87,6 +87,7 @@ def _not_here(run_id: str) -> None:
 
 def create_app(
     schema: strawberry.Schema,
+    plugins: Loaded,
     settings: Settings,
     database: Database,
     engine: Engine,
@@ -101,6 +102,7 @@ def create_app(
             schema,
             settings,
             authentication,
+            plugins=plugins,
             database=database,
             engine=engine,
             sealer=sealer,

@@ -14,7 +14,7 @@ from atlas_gql.reasons import ReasonCode
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
-def _adapter(type_: type[Any]) -> TypeAdapter[Any]:
+def adapter(type_: type[Any]) -> TypeAdapter[Any]:
     """One adapter per type: building one costs milliseconds."""
     if type_ not in _adapters:
         _adapters[type_] = TypeAdapter(type_)
@@ -23,14 +23,14 @@ def _adapter(type_: type[Any]) -> TypeAdapter[Any]:
 
 def dump(given: Any) -> dict[str, Any]:
     """The input as plain JSON values."""
-    dumped: dict[str, Any] = _adapter(type(given)).dump_python(given, mode="json")
+    dumped: dict[str, Any] = adapter(type(given)).dump_python(given, mode="json")
     return dumped
 
 
 def load(type_: type[Any], stored: dict[str, Any]) -> Any:
     """The input as its dataclass. Raises OperationFailure when it no longer fits the operation."""
     try:
-        return _adapter(type_).validate_python(stored)
+        return adapter(type_).validate_python(stored)
     except ValidationError as exc:
         # Its text quotes the input.
         raise OperationFailure(

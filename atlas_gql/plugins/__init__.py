@@ -45,6 +45,7 @@ from atlas_gql.plugins.restores import (
     Restores,
     SourceItem,
 )
+from atlas_gql.plugins.secrets import Secret
 from atlas_gql.plugins.verification import (
     Provider,
     ProviderCheck,
@@ -96,6 +97,7 @@ __all__ = [
     "Restores",
     "Run",
     "RunContext",
+    "Secret",
     "SourceItem",
     "Start",
     "Target",

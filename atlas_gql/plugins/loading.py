@@ -18,6 +18,7 @@ from atlas_gql.graph.contracts import CORE
 from atlas_gql.plugins import api
 from atlas_gql.plugins.api import PROJECT, Capability, Listener, Operation, PluginSettings, ReasonDetail
 from atlas_gql.plugins.policy_types import names_of, problem_of
+from atlas_gql.plugins.settings import pascal, problem_of_settings
 from atlas_gql.settings import split
 
 _TYPE = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -88,7 +89,7 @@ def load_plugins(plugins: Iterable[tuple[str, Any]]) -> Loaded:
         policy_types=tuple(row for offer in every for row in offer.policy_types),
         capabilities=tuple(capability for offer in every for capability in offer.capabilities),
         reason_details={name: offer.reason_details for name, offer in offers.items() if offer.reason_details},
-        settings={name: offer.settings for name, offer in offers.items() if offer.settings},
+        settings={name.replace("-", "_"): offer.settings for name, offer in offers.items() if offer.settings},
         listeners={one.type: one for one in _sorted(one for offer in every for one in offer.listeners)},
         refused=refused,
     )
@@ -126,12 +127,17 @@ def installed(only: Collection[str] | None = None) -> tuple[Installed, ...]:
     )
 
 
-def load_operations(plugins: Iterable[tuple[str, Any]]) -> Mapping[str, Operation[Any]]:
-    """Every plugin's operations by type. Raises ConfigurationError when one of them is not loaded."""
+def load_all(plugins: Iterable[tuple[str, Any]]) -> Loaded:
+    """All that plugins offer. Raises ConfigurationError when one of them is not loaded."""
     loaded = load_plugins(plugins)
     if loaded.refused:
         raise ConfigurationError(next(iter(loaded.refused.values())))
-    return loaded.operations
+    return loaded
+
+
+def load_operations(plugins: Iterable[tuple[str, Any]]) -> Mapping[str, Operation[Any]]:
+    """Every plugin's operations by type. Raises as `load_all` does."""
+    return load_all(plugins).operations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +175,11 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
         _take(claimed, taken, name, f"operation type {operation.type}", f"mutation {operation.mutation}")
     for listener in listeners:
         _take(claimed, taken, name, f"operation type {listener.type}")
+    settings = next(iter(hook.atlas_settings()), None)
+    if settings is not None and (problem := problem_of_settings(settings)):
+        raise ConfigurationError(f"The settings of the plugin {name} cannot be used: {problem}.")
+    if settings is not None:
+        _take(claimed, taken, name, f"mutation set{pascal(name)}Settings")
     for row in rows:
         if problem := problem_of(row):
             what = getattr(row, "path", None) or type(row).__name__
@@ -181,7 +192,7 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
         policy_types=rows,
         capabilities=tuple(added),
         reason_details=details,
-        settings=next(iter(hook.atlas_settings()), None),
+        settings=settings,
         listeners=listeners,
         claimed=claimed,
     )

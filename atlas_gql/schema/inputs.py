@@ -101,7 +101,7 @@ class InputTypes:
             readers[field.name] = converted.read
             annotations[field.name], namespace[field.name] = _field(field, hints[field.name], converted)
         made = type(name, (), {**namespace, "__annotations__": annotations, "__module__": __name__})
-        graphql = strawberry.input(made, name=name, description=_sentence(cls))
+        graphql = strawberry.input(made, name=name, description=sentence(cls))
 
         def read(value: Any, _: str) -> Any:
             given = {
@@ -113,10 +113,14 @@ class InputTypes:
 
         return Converted(graphql, read)
 
+    def converted(self, hint: Any, place: str) -> Converted:
+        """A type of a field as inputs have it. Raises ConfigurationError naming the place."""
+        return self._type(hint, place)
+
     def _type(self, hint: Any, place: str) -> Converted:
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]
-        if (inner := _optional(hint)) is not None:
+        if (inner := optional(hint)) is not None:
             converted = self._type(inner, place)
             return Converted(Optional[converted.annotation], _or_none(converted.read))  # noqa: UP045 # a value
         if hint in _PLAIN:
@@ -179,15 +183,15 @@ def _reference(hint: Any, ref: Ref | None, place: str) -> Converted | None:
     if ref is None:
         return None
     bare = get_args(hint)[0]
-    optional = _optional(bare)
-    if (optional or bare) is not UUID:
+    inner = optional(bare)
+    if (inner or bare) is not UUID:
         raise ConfigurationError(f"{place} carries a Ref and is no UUID.")
     kind = ref.kind
 
     def read(value: str, field: str) -> UUID:
         return ids.decode(value, kind=kind, argument=field)
 
-    if optional:
+    if inner:
         return Converted(Optional[strawberry.ID], _or_none(read))  # noqa: UP045 # a value
     return Converted(strawberry.ID, read)
 
@@ -214,7 +218,7 @@ def _field(field: dataclasses.Field[Any], hint: Any, converted: Converted) -> tu
     )
 
 
-def _optional(hint: Any) -> Any:
+def optional(hint: Any) -> Any:
     """X of `X | None`; None for anything else."""
     if get_origin(hint) not in (Union, types.UnionType):
         return None
@@ -225,20 +229,20 @@ def _optional(hint: Any) -> Any:
 def _enum(enum: type[StrEnum]) -> Converted:
     # A copy: what Strawberry attaches to an enum must not reach the plugin's.
     copy: Any = StrEnum(enum.__name__, {member.name: member.value for member in enum})  # type: ignore[misc] # named at run time
-    texts = {member.value: vars(member).get("__doc__") or _words(member.name) for member in enum}
-    return Converted(described(_sentence(enum), texts)(copy), lambda value, _: enum(value))
+    texts = {member.value: vars(member).get("__doc__") or words(member.name) for member in enum}
+    return Converted(described(sentence(enum), texts)(copy), lambda value, _: enum(value))
 
 
 def _input_name(cls: type) -> str:
     return cls.__name__ if cls.__name__.endswith("Input") else f"{cls.__name__}Input"
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     return f"{name.replace('_', ' ').capitalize()}."
 
 
-def _sentence(cls: type) -> str:
+def sentence(cls: type) -> str:
     """The first paragraph of a class's docstring, unless it is what dataclasses write themselves."""
     text = (cls.__doc__ or "").strip().split("\n\n")[0]
     generated = text.startswith(f"{cls.__name__}(")
-    return _words(cls.__name__) if generated or not text else " ".join(text.split())
+    return words(cls.__name__) if generated or not text else " ".join(text.split())

@@ -11,6 +11,7 @@ from atlas_gql.access.authentication import Authentication
 from atlas_gql.access.tokens import Plane
 from atlas_gql.db.database import Database
 from atlas_gql.metrics import Meter
+from atlas_gql.plugins.loading import Loaded
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema import trusted
 from atlas_gql.schema.archives import archive_routes
@@ -32,6 +33,7 @@ def api_routes(
     settings: Settings,
     authentication: Authentication,
     *,
+    plugins: Loaded,
     database: Database,
     engine: Engine,
     sealer: Sealer,
@@ -68,7 +70,7 @@ def api_routes(
         allow_get=settings.get_queries,
         longest_token=timedelta(days=settings.token_days),
     )
-    system = build_system_schema()
+    system = build_system_schema(plugins.settings)
     system_executor = Executor(
         system,
         limits=Limits(cost=settings.query_cost),
