@@ -67,7 +67,7 @@ async def running_app(
     logins = Logins(settings.oidc_issuers)
     authentication = Authentication(database, uses, logins)
     try:
-        schema = build_schema(plugins.operations.values())
+        schema = build_schema(plugins.operations.values(), plugins.settings)
         if look_on is not None:
             look_on(schema)
         app = create_app(schema, plugins, settings, database, engine, sealer, meter, hub, authentication)

@@ -1,4 +1,4 @@
-"""What people type, checked: names, GUIDs and domains. Each is given back in the form that is stored."""
+"""What people and plugins give, checked: names, GUIDs, domains, JSON."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{4,253}}$)({_LABEL}\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def checked_name(text: str, *, field: str = "name") -> str:
@@ -61,3 +62,8 @@ def checked_email(text: str, *, field: str = "email") -> str:
     if not _EMAIL.fullmatch(email) or not email.isprintable():
         raise ValidationError("This is not a mail address.", field=field)
     return email
+
+
+def holds_nul(json: bytes) -> bool:
+    """Whether a JSON text holds a NUL character anywhere, which no column of the database can hold."""
+    return _NUL.search(json) is not None

@@ -27,6 +27,7 @@ from atlas_gql.metrics import Meter
 from atlas_gql.ops.carry import HANDLER
 from atlas_gql.ops.dispatcher import Dispatcher
 from atlas_gql.ops.heartbeat import Heartbeat
+from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.queue import Queue
 from atlas_gql.ops.tracking import Limits, Tracker
 from atlas_gql.ops.upkeep import Upkeep
@@ -98,6 +99,7 @@ class Worker:
                 plan_life=timedelta(hours=settings.plan_hours),
             ),
             executor=self._executor,
+            settings=RunSettings(plugins.settings, sealer),
             meter=self.meter,
         )
         self._dispatcher = Dispatcher(

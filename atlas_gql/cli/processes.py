@@ -163,15 +163,17 @@ def schema(
     ] = False,
 ) -> None:
     """Print the GraphQL schema of the installed plugins."""
-    from atlas_gql.plugins.loading import discover, load_operations, names
+    from atlas_gql.plugins.loading import discover, load_all, names
     from atlas_gql.schema.build import build_schema, print_sdl
     from atlas_gql.schema.system import build_system_schema
 
-    if system:
-        sys.stdout.write(print_sdl(build_system_schema()))
-        return
-    operations = load_operations(discover(names(load_settings().load_plugins)))
-    sys.stdout.write(print_sdl(build_schema(list(operations.values()))))
+    plugins = load_all(discover(names(load_settings().load_plugins)))
+    made = (
+        build_system_schema(plugins.settings)
+        if system
+        else build_schema(plugins.operations.values(), plugins.settings)
+    )
+    sys.stdout.write(print_sdl(made))
 
 
 def _listening(host: str, port: int, choice: str) -> socket.socket:

@@ -23,6 +23,7 @@ from atlas_gql.ops.failures import classify
 from atlas_gql.ops.graph import ReadOnlyGraph
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
+from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import Left
 from atlas_gql.ops.run_log import Line, RunLog
@@ -30,6 +31,7 @@ from atlas_gql.plugins.api import Run, Tenant
 
 Result = TypeVar("Result")
 Thing = TypeVar("Thing")
+Given = TypeVar("Given")
 
 LATER = (timedelta(seconds=1), timedelta(hours=24))
 """For how long a handler may give its run back: at least, and at most."""
@@ -50,6 +52,7 @@ class Context:
         restores: RestoreWriter,
         provider: RunProvider,
         executor: Executor,
+        settings: RunSettings,
         left: Left,
         kept: RunLog,
     ) -> None:
@@ -57,6 +60,7 @@ class Context:
         self._kept = kept
         self._claim = claim
         self._executor = executor
+        self._settings = settings
         row = claim.row
         self.run = Run(
             id=claim.run_id,
@@ -76,6 +80,9 @@ class Context:
         self._log = structlog.get_logger("atlas.plugin").bind(
             run=str(claim.run_id), operation=claim.type, tenant=str(claim.tenant_id), attempt=claim.attempt
         )
+
+    async def settings(self, of: type[Given]) -> Given:
+        return await self._settings.of(self._database, self._claim, of)
 
     async def total(self, count: int) -> None:
         await items.set_total(self._database, self._claim, count)

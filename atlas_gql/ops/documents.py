@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +14,13 @@ from atlas_gql.db.database import ScopedDatabase, Transaction
 from atlas_gql.db.tables import plugin_documents as documents
 from atlas_gql.ops import items
 from atlas_gql.ops.leases import Claim
+from atlas_gql.values import holds_nul
 
 LARGEST = 256 * 1024
 """Bytes of one document, as JSON."""
 MOST = 1000
 """Documents of one plugin for one tenant."""
 LONGEST_KEY = 200
-
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 # Runs of one tenant and plugin add one after the other: else each would count without the other's.
 _ADDING = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("of"), 14)))
@@ -105,6 +103,6 @@ def _checked(body: Any) -> Any:
         raise ValueError("The document holds what JSON cannot say.") from exc
     if len(given) > LARGEST:
         raise ValueError(f"A document is at most {LARGEST // 1024} KB of JSON.")
-    if _NUL.search(given):
+    if holds_nul(given):
         raise ValueError("The document holds a NUL character.")
     return body

@@ -33,6 +33,7 @@ from atlas_gql.ops.failures import Failure, classify
 from atlas_gql.ops.finish import finish
 from atlas_gql.ops.inputs import load
 from atlas_gql.ops.leases import Claim, MustBeAlone, claim, release
+from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.results import to_keep
 from atlas_gql.ops.retries import NOTHING_BEFORE, Left, left_by
@@ -97,6 +98,7 @@ class Tracker:
         *,
         limits: Limits,
         executor: Executor,
+        settings: RunSettings,
         meter: Meter | None = None,
     ) -> None:
         self._database = database
@@ -105,6 +107,7 @@ class Tracker:
         self._watch = watch
         self._limits = limits
         self._executor = executor
+        self._settings = settings
         self._meter = meter or Meter()
         self._room = Room()
 
@@ -250,6 +253,7 @@ class Tracker:
                 ),
             ),
             executor=self._executor,
+            settings=self._settings,
             left=left,
             kept=kept,
         )

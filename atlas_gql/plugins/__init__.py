@@ -46,6 +46,7 @@ from atlas_gql.plugins.restores import (
     ShownPolicy,
     SourceItem,
 )
+from atlas_gql.plugins.secrets import Secret
 from atlas_gql.plugins.verification import (
     Provider,
     ProviderCheck,
@@ -97,6 +98,7 @@ __all__ = [
     "Restores",
     "Run",
     "RunContext",
+    "Secret",
     "ShownPolicy",
     "SourceItem",
     "Start",

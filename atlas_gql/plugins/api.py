@@ -57,6 +57,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 Input = TypeVar("Input")
 Result = TypeVar("Result")
 Thing = TypeVar("Thing")
+Given = TypeVar("Given")
 Step: TypeAlias = "Callable[[Start, Any], Awaitable[None]]"
 """A step of a start: it is given what the start offers, and the typed input."""
 
@@ -145,8 +146,9 @@ class ReasonDetail:
 class PluginSettings:
     """What can be set of a plugin: a frozen dataclass each, whose fields all have defaults.
 
-    Fields are as those of inputs, or `Secret[str]`. The host makes a mutation for each, and
-    `await ctx.settings(TheDataclass)` gives what is set.
+    Fields are as those of inputs, or `Secret[str]`; they name no things. The host makes a mutation for each,
+    and `await ctx.settings(TheDataclass)` gives what is set. A `__post_init__` that raises a ValidationError
+    refuses what does not go together.
 
     .. versionadded:: 0.1
     """
@@ -480,6 +482,14 @@ class RunContext(Protocol):
     @property
     def documents(self) -> Documents:
         """What this plugin keeps for this tenant."""
+        ...
+
+    async def settings(self, of: builtins.type[Given]) -> Given:
+        """What is set of this plugin: `of` is one of the two dataclasses of its `PluginSettings`.
+
+        As it is now, with the dataclass's defaults where nothing is set. Raises OperationFailure when what
+        is set cannot be read any more.
+        """
         ...
 
     @property

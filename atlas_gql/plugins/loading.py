@@ -25,6 +25,7 @@ from atlas_gql.plugins.checking import (
 from atlas_gql.plugins.finding import Unusable, discover, names, versions
 from atlas_gql.plugins.naming import type_names
 from atlas_gql.plugins.policy_types import names_of, problem_of
+from atlas_gql.plugins.settings import pascal, problem_of_settings
 
 __all__ = ["Installed", "Loaded", "discover", "load_operations", "load_plugins", "names"]
 
@@ -93,12 +94,17 @@ def load_plugins(plugins: Iterable[tuple[str, Any]], *, fits: Fits = lambda _: N
     return _together(offers, found, refused)
 
 
-def load_operations(plugins: Iterable[tuple[str, Any]]) -> Mapping[str, Operation[Any]]:
-    """Every plugin's operations by type. Raises ConfigurationError when one of them is not loaded."""
+def load_all(plugins: Iterable[tuple[str, Any]]) -> Loaded:
+    """All that plugins offer. Raises ConfigurationError when one of them is not loaded."""
     loaded = load_plugins(plugins)
     if loaded.refused:
         raise ConfigurationError(next(iter(loaded.refused.values())))
-    return loaded.operations
+    return loaded
+
+
+def load_operations(plugins: Iterable[tuple[str, Any]]) -> Mapping[str, Operation[Any]]:
+    """Every plugin's operations by type. Raises as `load_all` does."""
+    return load_all(plugins).operations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +210,11 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
     for listener in listeners:
         _refuse(problem_of_listener(listener, name), name, "listener", listener, "type")
         _take(claimed, taken, name, f"operation type {listener.type}")
+    settings = hook.one("atlas_settings")
+    if settings is not None and (problem := problem_of_settings(settings)):
+        raise ConfigurationError(f"The settings of the plugin {name} cannot be used: {problem}.")
+    if settings is not None:
+        _take(claimed, taken, name, f"mutation set{pascal(name)}Settings")
     for row in rows:
         _refuse(problem_of(row), name, "policy type", row, "path")
         _take(claimed, taken, name, *names_of(row))
@@ -215,7 +226,7 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
         policy_types=rows,
         capabilities=tuple(_added(capability) for capability in added),
         reason_details=details,
-        settings=hook.one("atlas_settings"),
+        settings=settings,
         listeners=listeners,
         claimed=claimed,
     )

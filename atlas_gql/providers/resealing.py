@@ -7,39 +7,81 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, func, select, update
+from sqlalchemy import Select, Table, Uuid, bindparam, func, literal_column, null, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
 
 from atlas_gql import audit
 from atlas_gql.audit import By
 from atlas_gql.db.database import ENGINE, Database, Row, Transaction
-from atlas_gql.db.tables import credentials, workspaces
+from atlas_gql.db.tables import credentials, plugin_settings, plugin_tenant_settings, tenants, workspaces
 from atlas_gql.errors import ConfigurationError
 from atlas_gql.providers.sealing import Sealed, Sealer
 
 BATCH = 100
-"""Credentials in one transaction."""
+"""Secrets in one transaction."""
 
-_COUNT = select(func.count().label("total")).select_from(credentials)
-_NEXT = (
-    select(
-        credentials.c.id,
-        credentials.c.name,
-        credentials.c.sealed,
-        credentials.c.key_id,
-        workspaces.c.name.label("workspace"),
-    )
-    .select_from(credentials.join(workspaces))
-    .where(credentials.c.id > bindparam("after", type_=Uuid))
-    .order_by(credentials.c.id)
-    .limit(bindparam("batch"))
-    .with_for_update(of=credentials)  # a rotation of the credential itself waits, and comes after
+
+class _Sealed:
+    """The statements for a table whose rows have what is sealed; `kind` is what people call a row."""
+
+    def __init__(
+        self,
+        kind: str,
+        table: Table,
+        *,
+        name: ColumnElement[str],
+        source: FromClause | None = None,
+        workspace: ColumnElement[Any] | None = None,
+        tenant: ColumnElement[Any] | None = None,
+    ) -> None:
+        there = table.c.sealed.is_not(None)
+        self.count = select(func.count().label("total")).select_from(table).where(there)
+        self.next: Select[Any] = (
+            select(
+                table.c.id,
+                table.c.sealed,
+                table.c.key_id,
+                literal_column(f"'{kind}'").label("kind"),
+                name.label("name"),
+                (null() if workspace is None else workspace).label("workspace"),
+                (null() if tenant is None else tenant).label("tenant"),
+            )
+            .select_from(table if source is None else source)
+            .where(there, table.c.id > bindparam("after", type_=Uuid))
+            .order_by(table.c.id)
+            .limit(bindparam("batch"))
+            .with_for_update(of=table)  # who changes the secret itself waits, and comes after
+        )
+        self.reseal = (
+            update(table)
+            .where(table.c.id == bindparam("of_row"))
+            .values(sealed=bindparam("data"), key_id=bindparam("by_key"))
+        )
+        self.keys = select(table.c.key_id).distinct().where(there)
+
+
+_ALL = (
+    _Sealed(
+        "credential",
+        credentials,
+        name=credentials.c.name,
+        source=credentials.join(workspaces),
+        workspace=workspaces.c.name,
+    ),
+    _Sealed("installation", plugin_settings, name=plugin_settings.c.plugin),
+    _Sealed(
+        "tenant",
+        plugin_tenant_settings,
+        name=plugin_tenant_settings.c.plugin,
+        source=plugin_tenant_settings.join(tenants, tenants.c.id == plugin_tenant_settings.c.tenant_id).join(
+            workspaces, workspaces.c.id == tenants.c.workspace_id
+        ),
+        workspace=workspaces.c.name,
+        tenant=tenants.c.name,
+    ),
 )
-_RESEAL = (
-    update(credentials)
-    .where(credentials.c.id == bindparam("of_credential"))
-    .values(sealed=bindparam("data"), key_id=bindparam("by_key"))
-)
-_KEYS = select(credentials.c.key_id).distinct()
+"""All that is sealed. A test sees to it that no table is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +90,7 @@ class Rotation:
 
     resealed: int
     unopened: list[Row]
-    """The credentials that no key opens: id, name, workspace."""
+    """What no key opens: kind, id, name, workspace, tenant."""
     needed: list[str]
     unneeded: list[str]
 
@@ -56,28 +98,29 @@ class Rotation:
 async def reseal(
     database: Database, by: By, sealer: Sealer, progress: Callable[[int, int], None]
 ) -> Rotation:
-    """Seal every credential with the first key, some at a time, and say which old keys may go.
+    """Seal every secret with the first key, some at a time, and say which old keys may go.
 
     `progress` gets how many were looked at, of how many. Whatever ends it half-way, what was done stays
     done: doing it again goes on from there.
     """
     scope = database.scope(ENGINE)
-    counted = await scope.one(_COUNT)
-    total = counted.total if counted else 0
-    seen, resealed, unopened, after = 0, 0, list[Row](), UUID(int=0)
-    while True:
-        async with scope.begin() as tx:
-            rows = await tx.fetch(_NEXT, after=after, batch=BATCH)
-            anew, closed = _sealed_anew(rows, sealer)
-            await tx.execute_many(_RESEAL, anew)
-            await _record(tx, by, sealer, len(anew))
-        if not rows:
-            break
-        after, seen = rows[-1].id, seen + len(rows)
-        resealed += len(anew)
-        unopened += closed
-        progress(seen, max(seen, total))
-    used = {row.key_id for row in await scope.fetch(_KEYS)}
+    total = sum([(await scope.fetch(one.count))[0].total for one in _ALL])
+    seen, resealed, unopened = 0, 0, list[Row]()
+    for one in _ALL:
+        after = UUID(int=0)
+        while True:
+            async with scope.begin() as tx:
+                rows = await tx.fetch(one.next, after=after, batch=BATCH)
+                anew, closed = _sealed_anew(rows, sealer)
+                await tx.execute_many(one.reseal, anew)
+                await _record(tx, by, sealer, len(anew))
+            if not rows:
+                break
+            after, seen = rows[-1].id, seen + len(rows)
+            resealed += len(anew)
+            unopened += closed
+            progress(seen, max(seen, total))
+    used = {row.key_id for one in _ALL for row in await scope.fetch(one.keys)}
     old = sealer.key_ids[1:]
     return Rotation(
         resealed=resealed,
@@ -98,7 +141,7 @@ def _sealed_anew(rows: list[Row], sealer: Sealer) -> tuple[list[dict[str, Any]],
             continue
         if row.key_id != sealer.key_ids[0]:
             sealed = sealer.seal(secret, row=row.id)
-            anew.append({"of_credential": row.id, "data": sealed.data, "by_key": sealed.key_id})
+            anew.append({"of_row": row.id, "data": sealed.data, "by_key": sealed.key_id})
     return anew, closed
 
 

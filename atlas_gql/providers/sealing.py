@@ -75,12 +75,12 @@ class Sealer:
         """The secret. Raises ConfigurationError when its key is not among ours, or it was tampered with."""
         key = self._keys.get(sealed.key_id)
         if key is None:
-            raise ConfigurationError("A stored credential was sealed with a key that is not configured.")
+            raise ConfigurationError("A stored secret was sealed with a key that is not configured.")
         nonce, data = sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:]
         try:
             return AESGCM(key).decrypt(nonce, data, row.bytes).decode()
         except InvalidTag:
-            raise ConfigurationError("A stored credential cannot be opened: it was changed.") from None
+            raise ConfigurationError("A stored secret cannot be opened: it was changed.") from None
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
         """Keys for another purpose, that tell nothing of the sealing keys: one of each, in their order.

@@ -113,6 +113,10 @@ class InputTypes:
 
         return Converted(graphql, read)
 
+    def converted(self, hint: Any, place: str) -> Converted:
+        """A type of a field as inputs have it. Raises ConfigurationError naming the place."""
+        return self._type(hint, place)
+
     def _type(self, hint: Any, place: str) -> Converted:
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]

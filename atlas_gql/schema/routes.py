@@ -70,7 +70,7 @@ def api_routes(
         allow_get=settings.get_queries,
         longest_token=timedelta(days=settings.token_days),
     )
-    system = build_system_schema()
+    system = build_system_schema(plugins.settings)
     system_executor = Executor(
         system,
         limits=Limits(cost=settings.query_cost),

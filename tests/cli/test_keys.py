@@ -66,9 +66,9 @@ def test_everything_is_sealed_anew_and_the_old_key_is_not_needed_any_more(
     old, new = environment["ATLAS_SECRET_KEY"], generate_key()
     monkeypatch.setenv("ATLAS_SECRET_KEY", f"{new}, {old}")
     result = atlas("keys", "rotate")
-    assert (result.exit_code, result.stderr.splitlines()) == (0, [f"{n} of 3 credentials" for n in (2, 3)])
+    assert (result.exit_code, result.stderr.splitlines()) == (0, [f"{n} of 3 secrets" for n in (2, 3)])
     assert result.stdout == (
-        "Credentials sealed anew with the first key of ATLAS_SECRET_KEY: 3. Nothing needs key 2 any more:"
+        "Secrets sealed anew with the first key of ATLAS_SECRET_KEY: 3. Nothing needs key 2 any more:"
         " once every process runs with this setting, take it out of ATLAS_SECRET_KEY.\n"
     )
     assert opened(sealed(), new) == secrets

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, LargeBinary, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Column,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
 
 from atlas_gql.db.tables.metadata import created_at, instant, json, metadata, required, tenant_columns
 
-SEALED_WITH_KEY = "(sealed IS NULL) = (key_id IS NULL)"
-"""The condition of settings: secrets come with the name of the key that opens them."""
+SEALED_WITH_KEY = "(sealed IS NULL) = (key_id IS NULL) AND (sealed IS NULL) = (secrets = '{}')"
+"""The condition of settings: secrets come with their names, and that of the key that opens them."""
+
+
+def _settings() -> tuple[SchemaItem, ...]:
+    """What is set, by the names of its fields."""
+    return (
+        required("plugin"),
+        json("data", "{}"),
+        # The names of the fields that are sealed: what is set can be said without opening it.
+        Column("secrets", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+        # AES-GCM over all of them as one JSON object: nonce and ciphertext.
+        Column("sealed", LargeBinary),
+        Column("key_id", Text),
+        created_at(),
+        instant("changed_at"),
+        CheckConstraint(SEALED_WITH_KEY, name="sealed_with_key"),
+    )
+
 
 plugin_settings = Table(
     "plugin_settings",
     metadata,
-    # What secrets are sealed for; told anew where they are.
+    # What secrets are sealed for.
     Column("id", Uuid, nullable=False),
-    required("plugin"),
-    json("data", "{}"),
-    # AES-GCM over all secret fields as one JSON object: nonce and ciphertext.
-    Column("sealed", LargeBinary),
-    Column("key_id", Text),
-    created_at(),
-    instant("changed_at"),
+    *_settings(),
     PrimaryKeyConstraint("plugin"),
-    CheckConstraint(SEALED_WITH_KEY, name="sealed_with_key"),
 )
 """What is set of a plugin for the whole installation."""
 
@@ -31,14 +52,8 @@ plugin_tenant_settings = Table(
     metadata,
     Column("id", Uuid, nullable=False),
     *tenant_columns(),
-    required("plugin"),
-    json("data", "{}"),
-    Column("sealed", LargeBinary),
-    Column("key_id", Text),
-    created_at(),
-    instant("changed_at"),
+    *_settings(),
     PrimaryKeyConstraint("tenant_id", "plugin"),
-    CheckConstraint(SEALED_WITH_KEY, name="sealed_with_key"),
 )
 
 plugin_documents = Table(

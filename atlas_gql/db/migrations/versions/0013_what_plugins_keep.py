@@ -48,12 +48,14 @@ _SETTINGS = (
          id uuid NOT NULL,
          plugin text NOT NULL,
          data jsonb NOT NULL DEFAULT '{}',
+         secrets text[] NOT NULL DEFAULT '{}',
          sealed bytea,
          key_id text,
          created_at timestamptz NOT NULL DEFAULT now(),
          changed_at timestamptz,
          CONSTRAINT pk_plugin_settings PRIMARY KEY (plugin),
-         CONSTRAINT ck_plugin_settings_sealed_with_key CHECK ((sealed IS NULL) = (key_id IS NULL)))""",
+         CONSTRAINT ck_plugin_settings_sealed_with_key
+           CHECK ((sealed IS NULL) = (key_id IS NULL) AND (sealed IS NULL) = (secrets = '{}')))""",
     "GRANT SELECT ON plugin_settings TO atlas_app",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON plugin_settings TO atlas_engine",
     f"""CREATE TABLE plugin_tenant_settings (
@@ -61,6 +63,7 @@ _SETTINGS = (
          {TENANT},
          plugin text NOT NULL,
          data jsonb NOT NULL DEFAULT '{{}}',
+         secrets text[] NOT NULL DEFAULT '{{}}',
          sealed bytea,
          key_id text,
          created_at timestamptz NOT NULL DEFAULT now(),
@@ -68,7 +71,7 @@ _SETTINGS = (
          {owned("plugin_tenant_settings")},
          CONSTRAINT pk_plugin_tenant_settings PRIMARY KEY (tenant_id, plugin),
          CONSTRAINT ck_plugin_tenant_settings_sealed_with_key
-           CHECK ((sealed IS NULL) = (key_id IS NULL)))""",
+           CHECK ((sealed IS NULL) = (key_id IS NULL) AND (sealed IS NULL) = (secrets = '{{}}')))""",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON plugin_tenant_settings TO atlas_app, atlas_engine",
 )
 

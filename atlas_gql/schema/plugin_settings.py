@@ -1,0 +1,191 @@
+"""Settings of plugins in GraphQL: what is set of each plugin, and the mutation that sets it.
+
+Secrets are taken, and never shown: only whether they are set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any, NamedTuple, Optional, get_args, get_origin
+from uuid import UUID
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from atlas_gql.access.capabilities import Capability
+from atlas_gql.errors import TenantArchived, ValidationError
+from atlas_gql.ops import plugin_settings as service
+from atlas_gql.ops.plugin_settings import DEFAULT, Home, Shown
+from atlas_gql.ops.rights import metadata
+from atlas_gql.plugins.api import Doc, PluginSettings
+from atlas_gql.plugins.secrets import Secret
+from atlas_gql.plugins.settings import camel, hints_of, pascal, secrets_of
+from atlas_gql.schema.changes import change_field
+from atlas_gql.schema.context import Context, Info
+from atlas_gql.schema.errors import ErrorTypes
+from atlas_gql.schema.inputs import InputTypes, optional, plain_text, sentence, words
+from atlas_gql.schema.mutations import TENANT_OF
+from atlas_gql.schema.permissions import Guard, HasCapability
+from atlas_gql.schema.types.tenants import TenantPayload
+
+
+class Given(NamedTuple):
+    """A GraphQL input of settings, and the way from it to what shall be changed."""
+
+    graphql: type
+    changes: Callable[[Any], dict[str, Any]]
+
+
+class SettingsTypes:
+    """The types of settings in one schema."""
+
+    def __init__(self, inputs: InputTypes) -> None:
+        self._inputs = inputs
+        self._made: dict[Any, type] = {}
+
+    def shown(self, plugin: str, of: Any) -> type:
+        """The type that shows what is set."""
+        secrets = {
+            f"{name}_is_set": (bool, f"Whether it is set: {_description(name, of)}")
+            for name in sorted(secrets_of(of))
+        }
+        plain = {
+            name: (self._shown(hint), _description(name, of))
+            for name, hint in hints_of(of).items()
+            if name not in secrets_of(of)
+        }
+        return _type(f"{pascal(plugin)}Settings", sentence(of), {**plain, **secrets})
+
+    def given(self, plugin: str, of: Any, **more: Any) -> Given:
+        """The input that sets it. `more` are the host's own fields, as `(type, description)`."""
+        readers: dict[str, Callable[[Any, str], Any]] = {}
+        annotations = {name: type_ for name, (type_, _) in more.items()}
+        fields = {name: strawberry.field(description=text) for name, (_, text) in more.items()}
+        for name, hint in hints_of(of).items():
+            secret = name in secrets_of(of)
+            converted = (
+                None if secret else self._inputs.converted(hint, f"the plugin {plugin}: its setting {name}")
+            )
+            readers[name] = converted.read if converted else _read_secret
+            annotations[name] = Optional[converted.annotation if converted else str]  # noqa: UP045 # a value
+            fields[name] = strawberry.field(description=_description(name, of), default=strawberry.UNSET)
+        name = f"Set{pascal(plugin)}SettingsInput"
+        made = type(name, (), {**fields, "__annotations__": annotations, "__module__": __name__})
+        what = "What to set. What is left out stays as it is; null goes back to the default."
+
+        def changes(given: Any) -> dict[str, Any]:
+            found = {name: getattr(given, name) for name in readers}
+            return {
+                name: DEFAULT if value is None else readers[name](value, camel(name))
+                for name, value in found.items()
+                if value is not strawberry.UNSET
+            }
+
+        return Given(strawberry.input(made, name=name, description=what), changes)
+
+    def _shown(self, hint: Any) -> Any:
+        """A type of a dataclass's field as an answer has it."""
+        if get_origin(hint) is Annotated:
+            hint = get_args(hint)[0]
+        if (bare := optional(hint)) is not None:
+            return Optional[self._shown(bare)]  # noqa: UP045 # a value
+        if get_origin(hint) in (list, tuple):
+            element = self._shown(get_args(hint)[0])
+            return list[element]  # type: ignore[valid-type] # made at run time
+        if not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
+            return self._inputs.converted(hint, "").annotation
+        if hint not in self._made:
+            fields = {
+                name: (self._shown(of), _description(name, hint)) for name, of in hints_of(hint).items()
+            }
+            self._made[hint] = _type(hint.__name__, sentence(hint), fields)
+        return self._made[hint]
+
+
+def tenant_settings(
+    declared: Mapping[str, PluginSettings], inputs: InputTypes, errors: ErrorTypes
+) -> tuple[list[StrawberryField], list[StrawberryField]]:
+    """For each plugin that has something to be set for tenants, the field of Tenant and the mutation."""
+    types = SettingsTypes(inputs)
+    found = [(plugin, one.tenant) for plugin, one in sorted(declared.items()) if one.tenant is not None]
+    return (
+        [_tenant_field(plugin, of, types) for plugin, of in found],
+        [_tenant_mutation(plugin, of, types, errors) for plugin, of in found],
+    )
+
+
+def _tenant_field(plugin: str, of: Any, types: SettingsTypes) -> StrawberryField:
+    async def settings(self: Any, info: Any) -> Any:
+        context: Context = info.context
+
+        async def load(tenant_ids: list[UUID]) -> list[Any]:
+            return list(
+                map(presented, await service.shown_of_tenants(context.database, plugin, of, tenant_ids))
+            )
+
+        return await context.loader((tenant_settings, plugin), load).load(self.tenant_id)
+
+    return settings_field(
+        plugin,
+        settings,
+        types.shown(plugin, of),
+        f"What is set of the plugin {plugin} for it.",
+        Guard(HasCapability(Capability.PLUGINS_CONFIGURE)),
+    )
+
+
+def _tenant_mutation(plugin: str, of: Any, types: SettingsTypes, errors: ErrorTypes) -> StrawberryField:
+    given = types.given(plugin, of, tenant_id=(strawberry.ID, "The tenant that it is set for."))
+
+    async def work(context: Context, place: Any, input: Any) -> TenantPayload:
+        home = Home(tenant_id=place.tenant_id, workspace_id=place.workspace_id)
+        async with context.database.begin() as tx:
+            by = context.actor.by(context.request_id)
+            changes = given.changes(input)
+            await service.configure(tx, by, context.sealer, plugin=plugin, of=of, changes=changes, home=home)
+        return TenantPayload(tenant_id=home.tenant_id, workspace_id=home.workspace_id)
+
+    return change_field(
+        f"set{pascal(plugin)}Settings",
+        given.graphql,
+        TenantPayload,
+        work,
+        errors,
+        target=TENANT_OF,
+        capability=Capability.PLUGINS_CONFIGURE,
+        allowed=(ValidationError, TenantArchived),
+        description=f"Sets the plugin {plugin} for a tenant. Secrets are sealed, and shown by nothing.",
+    )
+
+
+def settings_field(plugin: str, resolve: Any, shown: type, description: str, guard: Guard) -> StrawberryField:
+    """A field that gives what is set of a plugin."""
+    # The annotations are values: the types are made here, and no module names them.
+    resolve.__annotations__ = {"info": Info, "return": Optional[shown]}  # noqa: UP045 # a value
+    field: StrawberryField = strawberry.field(
+        resolver=resolve, name=f"{camel(plugin)}Settings", description=description, extensions=[guard]
+    )
+    return field
+
+
+def presented(what: Shown) -> SimpleNamespace:
+    """What is set, as its type is read from."""
+    return SimpleNamespace(**what.values, **{f"{name}_is_set": there for name, there in what.secrets.items()})
+
+
+def _type(name: str, description: str, fields: Mapping[str, tuple[Any, str]]) -> type:
+    annotations = {key: annotation for key, (annotation, _) in fields.items()}
+    namespace = {key: strawberry.field(description=text) for key, (_, text) in fields.items()}
+    made = type(name, (), {**namespace, "__annotations__": annotations, "__module__": __name__})
+    return strawberry.type(made, name=name, description=description)
+
+
+def _description(name: str, of: Any) -> str:
+    doc = metadata(hints_of(of)[name], Doc)
+    return doc.text if doc else words(name)
+
+
+def _read_secret(value: str, field: str) -> Secret[str]:
+    return Secret(plain_text(value, field))
