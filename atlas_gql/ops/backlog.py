@@ -19,7 +19,8 @@ _BACKLOG = text(
         (SELECT count(*) FROM run_ends) AS untold,
         count(*) FILTER (WHERE lease_until < clock_timestamp()) AS expired,
         coalesce(extract(epoch FROM max(clock_timestamp() - greatest(created_at, not_before)) FILTER (
-            WHERE status = 'queued' AND NOT internal AND (not_before IS NULL OR not_before <= clock_timestamp())
+            WHERE status = 'queued' AND NOT internal
+                AND (not_before IS NULL OR not_before <= clock_timestamp())
         )), 0)::float8 AS oldest,
         (SELECT count(*) FROM workers WHERE seen_at > clock_timestamp() - interval '2 minutes') AS workers,
         (SELECT coalesce(sum(threads), 0) FROM workers
