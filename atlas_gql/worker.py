@@ -27,6 +27,7 @@ from atlas_gql.metrics import Meter
 from atlas_gql.ops.carry import HANDLER
 from atlas_gql.ops.dispatcher import Dispatcher
 from atlas_gql.ops.heartbeat import Heartbeat
+from atlas_gql.ops.listening import Listening, carried
 from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.queue import Queue
 from atlas_gql.ops.tracking import Limits, Tracker
@@ -75,7 +76,9 @@ class Worker:
         self._stopping = threading.Event()
         lease = timedelta(seconds=settings.lease_seconds)
         threads = settings.worker_threads
-        self.database = Database(database_url, max_connections=threads * 3 + 4)
+        # Listeners get as many places as there are threads, and connections for these.
+        places = threads if plugins.listeners else 0
+        self.database = Database(database_url, max_connections=threads * 3 + places * 2 + 4)
         self.meter = Meter()
         self._clients = Clients(
             self.database,
@@ -101,6 +104,7 @@ class Worker:
             executor=self._executor,
             settings=RunSettings(plugins.settings, sealer),
             meter=self.meter,
+            listeners=carried(plugins.listeners),
         )
         self._dispatcher = Dispatcher(
             self.database,
@@ -110,7 +114,9 @@ class Worker:
             threads=threads,
             reap_every=min(10.0, settings.lease_seconds / 2),
             meter=self.meter,
+            listeners=list(plugins.listeners),
         )
+        self._listening = Listening(self.database, plugins.listeners, self._carry_on_loop, places=places)
         self._upkeep = Upkeep(self.database)
         self._consumer = _Consumer(
             self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
@@ -123,6 +129,7 @@ class Worker:
         await self._dispatcher.register()
         self._heartbeat.start(self._loop)
         self._tasks.append(asyncio.create_task(self._dispatcher.run(), name="dispatcher"))
+        self._tasks.append(asyncio.create_task(self._listening.run(), name="listening"))
         self._tasks.append(asyncio.create_task(self._upkeep.run(), name="upkeep"))
         await asyncio.to_thread(self._consumer.start)
         log.info(
@@ -137,7 +144,7 @@ class Worker:
         if self._stopping.is_set():
             return "stopping"
         if not self._tasks or any(task.done() for task in self._tasks):
-            return "the dispatcher or the upkeep does not run"
+            return "the dispatcher, the listening or the upkeep does not run"
         if not all(thread.is_alive() for _, thread in self._consumer.worker_threads):
             return "a thread of the queue has ended"
         return None
@@ -145,13 +152,16 @@ class Worker:
     async def stop(self) -> None:
         """Take no more runs, give those under way back to the queue, and close everything."""
         self._stopping.set()
+        self._listening.close()
         for held in self._heartbeat.held():
             held.released = True
-        waiting = [asyncio.wrap_future(future) for future in list(self._futures)]
+        waiting = [*map(asyncio.wrap_future, list(self._futures)), *self._listening.carrying]
         if waiting:
             await asyncio.wait(waiting, timeout=GRACE)
         for future in list(self._futures):
             future.cancel()
+        for task in list(self._listening.carrying):
+            task.cancel()
         if self._carrying:
             # Their threads wait no longer; what is interrupted still gives its run back.
             await asyncio.wait(self._carrying, timeout=GRACE)
@@ -205,6 +215,7 @@ class Worker:
         finally:
             self._carrying.discard(task)
             self._dispatcher.wake()
+            self._listening.wake()
 
 
 @asynccontextmanager

@@ -45,8 +45,11 @@ _ARCHIVE = (
     update(tenants).where(tenants.c.id == bindparam("of_tenant")).values(archived_at=func.clock_timestamp())
 )
 _UNARCHIVE = update(tenants).where(tenants.c.id == bindparam("of_tenant")).values(archived_at=None)
+# What listeners do keeps nobody waiting: it is asked to stop with the rest.
 _RUNNING = (
-    select(runs.c.id).where(runs.c.tenant_id == bindparam("of_tenant"), runs.c.status == "running").limit(1)
+    select(runs.c.id)
+    .where(runs.c.tenant_id == bindparam("of_tenant"), runs.c.status == "running", ~runs.c.internal)
+    .limit(1)
 )
 # One that a worker takes up at this moment is asked to stop between two items.
 _STOP = (

@@ -21,6 +21,8 @@ AFTER_RESULT = "after_result"
 BEFORE_FINISH = "before_finish"
 INSIDE_FINISH = "inside_finish"
 """Everything is written, and nothing committed."""
+INSIDE_SWEEP = "inside_sweep"
+"""The runs of the listeners are written, and nothing committed."""
 AFTER_COMMIT_BEFORE_RING = "after_commit_before_ring"
 """In the web process: the run is there, and the queue does not know."""
 
@@ -31,6 +33,7 @@ POINTS = (
     AFTER_RESULT,
     BEFORE_FINISH,
     INSIDE_FINISH,
+    INSIDE_SWEEP,
     AFTER_COMMIT_BEFORE_RING,
 )
 

@@ -7,7 +7,7 @@ taken with SKIP LOCKED, and each change is conditional on what was read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,7 @@ _DUE = text(
         SELECT due.id FROM due
         LEFT JOIN LATERAL (
             SELECT count(*) AS running FROM operation_runs AS other
-            WHERE other.tenant_id = due.tenant_id AND other.status = 'running'
+            WHERE other.tenant_id = due.tenant_id AND other.status = 'running' AND other.type = ANY (:types)
         ) AS busy ON true
         ORDER BY busy.running + due.place, due.created_at
         LIMIT :most
@@ -115,6 +115,12 @@ _ORPHANS = text(
 )
 
 
+async def due(database: Database, *, types: Collection[str], most: int) -> list[Any]:
+    """The queued runs of these types that are due, `id` and `type` of `most` at most, for whom asks first."""
+    async with database.scope(ENGINE).begin() as tx:
+        return await tx.fetch(_DUE, most=most, types=list(types))
+
+
 class Dispatcher:
     """Rings, reaps, and ends runs of operations that are gone."""
 
@@ -131,8 +137,13 @@ class Dispatcher:
         threads: int,
         meter: Meter | None = None,
         orphan_grace: float = 120.0,
+        listeners: Collection[str] = (),
     ) -> None:
-        """`orphan_grace`: seconds that a run waits for a worker that can carry it, as in an upgrade."""
+        """`orphan_grace`: seconds that a run waits for a worker that can carry it, as in an upgrade.
+
+        `listeners` are the types that this worker carries beside its operations, and that nobody rings for.
+        """
+        self._listeners = listeners
         self._database = database
         self._orphan_grace = orphan_grace
         self._meter = meter or Meter()
@@ -171,7 +182,10 @@ class Dispatcher:
     async def register(self) -> None:
         """Say that this worker lives, and what it can carry."""
         await self._database.scope(ENGINE).execute(
-            _REGISTER, name=self._worker, operations=list(self._operations), threads=self._threads
+            _REGISTER,
+            name=self._worker,
+            operations=[*self._operations, *self._listeners],
+            threads=self._threads,
         )
 
     async def leave(self) -> None:
@@ -180,8 +194,7 @@ class Dispatcher:
 
     async def dispatch(self) -> int:
         """Ring for the queued runs that are due; gives how many."""
-        async with self._database.scope(ENGINE).begin() as tx:
-            rows = await tx.fetch(_DUE, most=self._at_once, types=list(self._operations))
+        rows = await due(self._database, types=list(self._operations), most=self._at_once)
         for row in rows:
             # After the commit: no lock is held while the queue is told.
             await self._ring(row.id, row.type)

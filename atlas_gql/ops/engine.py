@@ -97,6 +97,10 @@ class Engine:
         """
         database = self._database.scope(actor.scope)
         row = await retries.ended_run(database, run_id, tenant_id)
+        if row.internal:
+            raise ValidationError(
+                "It is a listener's: it follows from another run, and only so.", field="run_id"
+            )
         operation = self.operations.get(row.type)
         if operation is None:
             raise ValidationError("No installed plugin offers the run's operation any more.", field="run_id")

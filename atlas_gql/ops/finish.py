@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    insert,
     or_,
     select,
     text,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql import audit
 from atlas_gql.db.database import Database, Transaction
-from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_items, tenants
+from atlas_gql.db.tables import backup_items, backup_sets, restore_runs, run_ends, run_items, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.ops.crash import INSIDE_FINISH, crash_here
 from atlas_gql.ops.failures import Failure
@@ -164,12 +165,17 @@ _WAKE_NEXT = text(
         SELECT waiting.id FROM operation_runs AS waiting
         JOIN tenants AS theirs ON theirs.id = waiting.tenant_id
         JOIN tenants AS ours ON ours.entra_tenant_id = theirs.entra_tenant_id
-        WHERE ours.id = :tenant_id AND waiting.status = 'queued'
+        WHERE ours.id = :tenant_id AND waiting.status = 'queued' AND waiting.internal = :internal
             AND (waiting.not_before IS NULL OR waiting.not_before <= clock_timestamp())
         ORDER BY waiting.created_at LIMIT 2
         FOR UPDATE OF waiting SKIP LOCKED
     )
     """
+)
+
+# For the listeners. They hear of it once this is committed, and no end waits for them.
+_TELL = insert(run_ends).values(
+    {name: bindparam(name, type_=run_ends.c[name].type) for name in ("run_id", "tenant_id", "workspace_id")}
 )
 
 
@@ -226,7 +232,9 @@ async def finish(
             await tx.execute(
                 _MARK_OVERLAPPED, closed=closed, of_run=run_id, since=row.started_at or row.finished_at
             )
-        await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id)
+        await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id, internal=row.internal)
+        if not row.internal:
+            await tx.execute(_TELL, run_id=run_id, tenant_id=row.tenant_id, workspace_id=row.workspace_id)
         crash_here(INSIDE_FINISH)
         return row
 

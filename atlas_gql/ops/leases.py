@@ -78,6 +78,7 @@ _CANDIDATE = (
         runs.c.id,
         runs.c.writes,
         runs.c.crashes,
+        runs.c.internal,
         tenants.c.entra_tenant_id,
         func.coalesce(providers.c.cloud, literal("none")).label("cloud"),
     )
@@ -97,6 +98,7 @@ _RUNNING = select(
     runs.c.status == "running",
     runs.c.lease_until >= _now,
     runs.c.id != bindparam("run_id"),
+    runs.c.internal == bindparam("is_internal"),
     tenants.c.entra_tenant_id == bindparam("entra_tenant_id"),
 )  # fmt: skip
 
@@ -154,7 +156,8 @@ async def claim(
 ) -> Claim | None:
     """Claim a run, or give None: it is gone, finished, held, not due, or its tenant is busy.
 
-    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes. `alone`
+    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes; those of
+    listeners are counted by themselves. `alone`
     says whether this process carries nothing else; a run that crashed before wants that, else
     MustBeAlone is raised.
     """
@@ -187,6 +190,7 @@ async def _claim(
     busy = await tx.one(
         _RUNNING,
         run_id=run_id,
+        is_internal=candidate.internal,
         entra_tenant_id=candidate.entra_tenant_id,
     )
     if busy is not None and (busy.of_tenant >= tenant_limit or (candidate.writes and busy.writing)):

@@ -1,8 +1,9 @@
 """Forgetting ended runs after a while; what they did stays in the audit trail.
 
-Kept whatever their age are the newest run of each target, all runs of a plan that may still be executed
-(a retry asks them what is done), and every run that a kept one retries. Backup sets, restore runs and audit
-entries do not depend on runs and are not touched; a run's items and idempotency keys go with it.
+Kept whatever their age are the newest run of each target, unless it is a listener's, all runs of a plan that
+may still be executed (a retry asks them what is done), and every run that a kept one retries. Backup sets,
+restore runs and audit entries do not depend on runs and are not touched; a run's items, log and idempotency
+keys go with it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from atlas_gql.db.database import ENGINE, Database
 _PRUNABLE = text(
     """
     WITH RECURSIVE ranked AS (
-        SELECT id, retry_of, row_number() OVER (
+        SELECT id, retry_of, (internal OR row_number() OVER (
                 PARTITION BY tenant_id, type, target ORDER BY created_at DESC, id DESC
-            ) > 1
+            ) > 1)
             AND status = 'completed' AND finished_at < clock_timestamp() - :age
             AND NOT EXISTS (
                 SELECT FROM restore_runs AS plan

@@ -57,7 +57,7 @@ _HOLD = text(
 _ACTIVE = text(
     """
     SELECT FROM operation_runs AS run LEFT JOIN restore_runs AS plan ON plan.id = run.subject_id
-    WHERE run.status <> 'completed' AND run.workspace_id = :workspace_id
+    WHERE run.status <> 'completed' AND NOT run.internal AND run.workspace_id = :workspace_id
         AND (run.tenant_id = :tenant_id OR plan.source_tenant_id = :tenant_id)
     LIMIT 1
     """

@@ -100,9 +100,12 @@ class Tracker:
         executor: Executor,
         settings: RunSettings,
         meter: Meter | None = None,
+        listeners: Mapping[str, Operation[Any]] | None = None,
     ) -> None:
+        """`listeners` are by type, as `listening.carried` makes operations of them."""
         self._database = database
         self._operations = operations
+        self._listeners = listeners or {}
         self._clients = clients
         self._watch = watch
         self._limits = limits
@@ -220,13 +223,14 @@ class Tracker:
 
     async def _handle(self, held: Claim) -> Any:
         """Let the operation's handler do its work; gives its result, as it is kept."""
-        operation = self._operations.get(held.type)
+        operation = (self._listeners if held.row.internal else self._operations).get(held.type)
         if operation is None:
             raise OperationFailure(
                 DESCRIPTIONS[ReasonCode.UNKNOWN_OPERATION], reason=ReasonCode.UNKNOWN_OPERATION
             )
         given = load(operation.input, held.row.input)
-        await check_rights(self._database, held, operation, given)
+        if not held.row.internal:
+            await check_rights(self._database, held, operation, given)
         # All that a handler can come to use: the run's scope, never the engine's.
         database = self._database.scope(held.scope)
         tenant = await self._tenant(database, held)

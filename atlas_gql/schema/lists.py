@@ -5,7 +5,8 @@ Each order, and each filter of a list that grows without bound, is served by an 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     true,
 )
@@ -53,6 +55,20 @@ from atlas_gql.schema.listings import Listing
 
 NEWEST_FIRST = ("created_at", "uuid")
 BY_NAME = ("name", "uuid")
+BY_END = ("ended", "uuid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """The runs of one kind of parent: lists by when they were accepted, and by when they ended."""
+
+    asked_for: tuple[Listing, Listing]
+    internal: tuple[Listing, Listing]
+
+    def chosen(self, where: Mapping[str, Any]) -> tuple[tuple[Listing, Listing], dict[str, Any]]:
+        """The lists that a filter asks for, and its other conditions."""
+        others = {name: value for name, value in where.items() if name != "internal"}
+        return self.internal if where.get("internal") else self.asked_for, others
 
 
 def _in(column: ColumnElement[Any], name: str, of: Any = Text) -> ColumnElement[bool]:
@@ -221,9 +237,12 @@ VIEWER_TOKENS = Listing(
     },
 )
 
+# Literally, so that a partial index serves it: what follows from runs is no part of what was asked for.
+_ASKED_FOR, _INTERNAL = not_(operation_runs.c.internal), operation_runs.c.internal
 TENANT_RUNS = Listing(
     rows=maps.OPERATION_RUN,
     of=(operation_runs.c.tenant_id,),
+    link=(_ASKED_FOR,),
     sort=NEWEST_FIRST,
     descending=True,
     filters={**_RUN_FILTERS, "within": _in(operation_runs.c.tenant_id, "within", Uuid)},
@@ -232,6 +251,7 @@ TENANT_RUNS = Listing(
 WORKSPACE_RUNS = Listing(
     rows=maps.OPERATION_RUN,
     of=(operation_runs.c.workspace_id,),
+    link=(_ASKED_FOR,),
     sort=NEWEST_FIRST,
     descending=True,
     filters=_RUN_FILTERS,
@@ -239,18 +259,28 @@ WORKSPACE_RUNS = Listing(
     tenant=operation_runs.c.tenant_id,
     everywhere=True,
 )
-# The same by when they ended; no index has a filter's column before that.
-TENANT_RUNS_ENDED, WORKSPACE_RUNS_ENDED = (
-    replace(
-        listing,
-        sort=("ended", "uuid"),
-        filters={
-            **listing.filters,
-            **{name: _in(column, name, column.type) for name, column in _RUN_EACH.items()},
-        },
-        each={},
-    )
-    for listing in (TENANT_RUNS, WORKSPACE_RUNS)
+
+
+def _row_by_row(listing: Listing, **changes: Any) -> Listing:
+    """The same where no index has a filter's column before the order."""
+    each = {name: _in(column, name, column.type) for name, column in listing.each.items()}
+    return replace(listing, filters={**listing.filters, **each}, each={}, **changes)
+
+
+# The same by when they ended.
+TENANT_RUNS_ENDED = _row_by_row(TENANT_RUNS, sort=BY_END)
+WORKSPACE_RUNS_ENDED = _row_by_row(WORKSPACE_RUNS, sort=BY_END)
+TENANT_INTERNAL_RUNS = _row_by_row(TENANT_RUNS, link=(_INTERNAL,))
+WORKSPACE_INTERNAL_RUNS = _row_by_row(WORKSPACE_RUNS, link=(_INTERNAL,))
+TENANT_INTERNAL_RUNS_ENDED = replace(TENANT_INTERNAL_RUNS, sort=BY_END)
+WORKSPACE_INTERNAL_RUNS_ENDED = replace(WORKSPACE_INTERNAL_RUNS, sort=BY_END)
+RUNS_OF_TENANT = Runs(
+    asked_for=(TENANT_RUNS, TENANT_RUNS_ENDED),
+    internal=(TENANT_INTERNAL_RUNS, TENANT_INTERNAL_RUNS_ENDED),
+)
+RUNS_OF_WORKSPACE = Runs(
+    asked_for=(WORKSPACE_RUNS, WORKSPACE_RUNS_ENDED),
+    internal=(WORKSPACE_INTERNAL_RUNS, WORKSPACE_INTERNAL_RUNS_ENDED),
 )
 SUBJECT_RUNS = Listing(
     rows=maps.OPERATION_RUN,

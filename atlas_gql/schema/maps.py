@@ -214,7 +214,7 @@ OPERATION_RUN: RowMap = row_map(
         *("created_at", "started_at", "finished_at", "cancel_requested_at"),
         *("total", "processed", "failed", "skipped"),
         *("failure_code", "failure_reason", "failure_detail", "failure_message"),
-        *("initiator_kind", "initiator_name", "subject_kind", "subject_id"),
+        *("initiator_kind", "initiator_name", "subject_kind", "subject_id", "internal"),
     ),
     capability=Capability.RUNS_VIEW,
     links={

@@ -34,14 +34,14 @@ _PROVIDER = """(
     ) AS verified ON true
     LEFT JOIN LATERAL (
         SELECT run.finished_at FROM operation_runs AS run
-        WHERE run.tenant_id = provider.tenant_id AND {no_entry}
+        WHERE run.tenant_id = provider.tenant_id AND {no_entry} AND NOT run.internal
             AND run.created_at >= since.at
         ORDER BY run.finished_at DESC LIMIT 1
     ) AS refused ON refused.finished_at > coalesce(verified.finished_at, '-infinity')
     LEFT JOIN LATERAL (
         SELECT true AS entered FROM operation_runs AS run
         WHERE run.tenant_id = provider.tenant_id AND run.created_at > refused.finished_at
-            AND run.status = 'completed' AND run.processed > 0
+            AND run.status = 'completed' AND run.processed > 0 AND NOT run.internal
         LIMIT 1
     ) AS later ON true
     WHERE provider.tenant_id = tenants.id

@@ -142,7 +142,7 @@ def statement_of(asked: Asked) -> Select[Any]:
     """The numbers of a number of parents; a row has its `parent`'s ordinal."""
     parents = parents_of(asked.listing)
     of = [column == parents.c[f"key_{n}"] for n, column in enumerate(asked.listing.of)]
-    these = [*of, *(test_of(asked.listing, name) for name in asked.filters)]
+    these = [*of, *asked.listing.link, *(test_of(asked.listing, name) for name in asked.filters)]
     then = [
         *these,
         runs.c.created_at >= bindparam("since", type_=DateTime(timezone=True)),

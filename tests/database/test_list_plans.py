@@ -21,7 +21,8 @@ from support.paths import DATA_DIR
 CASES = [
     pytest.param(listing, name, id=f"{list_name} by {name or 'nothing'}")
     for list_name, listing in vars(lists).items()
-    if isinstance(listing, Listing) and (listing.each or list_name.endswith("_ENDED"))
+    if isinstance(listing, Listing)
+    and (listing.each or list_name.endswith("_RUNS_ENDED") or "_INTERNAL_" in list_name)
     for name in (None, *listing.each)
 ]
 

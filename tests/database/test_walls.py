@@ -38,7 +38,7 @@ OUTSIDE: Mapping[str, str] = {
 }
 """The tables without policies, and why they need none."""
 
-OURS_ALONE = ("workers", "identities", "run_ends")
+OURS_ALONE = ("workers", "identities", "run_ends", "listeners")
 """Tables that only the engine sees."""
 OF_INSTALLATION = ("plugin_settings",)
 """Tables whose rows are nobody's in particular: runs see them."""
@@ -119,6 +119,7 @@ def make_world(url: str) -> World:
             )
         add(connection, "identities", issuer="https://issuer.example", subject=str(owner), user_id=owner)
         add(connection, "plugin_settings", id=new_id(), plugin=str(new_id()))
+        add(connection, "listeners", type=str(new_id()), types=[], seen_at="now")
         add(connection, "workers", name=str(new_id()), operations=[], threads=1, seen_at="now")
     return World(
         url=url, here=here, beside=beside, there=there, owner=owner, operator=operator, elsewhere=elsewhere

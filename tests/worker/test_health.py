@@ -147,6 +147,8 @@ class TestNumbersOfTheQueue:
         ages = [page["atlas_queue_age_seconds"] for page in (empty, waiting, ended)]
         assert (ages[0], ages[2], ages[1] >= 0.05) == (0, 0, True)
         assert waiting["atlas_workers"] == 0
+        told = [ended[name] for name in ("atlas_run_ends", 'atlas_listener_runs{status="queued"}')]
+        assert told == [waiting["atlas_run_ends"] + 2, 0]
         assert ended['atlas_runs_ended_total{operation="assignments.fetch",outcome="cancelled"}'] == 2
         assert [name for name in ended if name.startswith("atlas_build_info{version=")]
 

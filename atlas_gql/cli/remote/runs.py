@@ -53,12 +53,16 @@ def list_(
         list[str] | None,
         typer.Option("--type", metavar="TYPE", help="Only this operation, such as assignments.restore."),
     ] = None,
+    internal: Annotated[
+        bool, typer.Option("--internal", help="What plugins do when runs have ended, instead.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = SHORT,
     profile: OfProfile = None,
     as_json: AsJson = False,
 ) -> None:
     """List the runs of a tenant, or of a whole workspace, the newest first."""
-    chosen = {"status": _names(status), "outcome": _names(outcome), "type": types or None}
+    chosen: dict[str, Any] = {"status": _names(status), "outcome": _names(outcome), "type": types or None}
+    chosen |= {"internal": True} if internal else {}
     with connected(profile) as api:
         kind = "tenant" if workspace is None else "workspace"
         of = find_tenant(api, tenant) if workspace is None else find_workspace(api, workspace)

@@ -2,6 +2,7 @@
 
 from atlas_gql.db.tables.audit import audit_entries
 from atlas_gql.db.tables.backups import backup_contents, backup_items, backup_sets
+from atlas_gql.db.tables.listeners import listeners
 from atlas_gql.db.tables.metadata import metadata
 from atlas_gql.db.tables.plugins import plugin_documents, plugin_settings, plugin_tenant_settings
 from atlas_gql.db.tables.restores import restore_items, restore_runs
@@ -29,6 +30,7 @@ __all__ = [
     "idempotency_keys",
     "identities",
     "invitations",
+    "listeners",
     "memberships",
     "metadata",
     "operation_runs",

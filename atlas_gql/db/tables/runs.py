@@ -141,7 +141,10 @@ operation_runs = Table(
         postgresql_where=text("status <> 'completed'"),
     ),
     # With what row-level security asks for, so that counting does not go to the rows.
-    Index(None, "tenant_id", text("created_at DESC"), text("id DESC"), postgresql_include=["workspace_id"]),
+    Index(
+        None, "tenant_id", text("created_at DESC"), text("id DESC"),
+        postgresql_include=["workspace_id", "internal"],
+    ),
     Index(None, "tenant_id", "status", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "type", text("created_at DESC"), text("id DESC")),
     Index(None, "tenant_id", "outcome", text("created_at DESC"), text("id DESC")),
@@ -150,7 +153,18 @@ operation_runs = Table(
     newest("tenant_id", "initiator_id", partly=True),
     Index("ix_operation_runs_tenant_id_ended", "tenant_id", text(f"{ENDED} DESC"), text("id DESC")),
     Index("ix_operation_runs_workspace_id_ended", "workspace_id", text(f"{ENDED} DESC"), text("id DESC")),
-    Index(None, "workspace_id", text("created_at DESC"), text("id DESC"), postgresql_include=["tenant_id"]),
+    Index(
+        None, "workspace_id", text("created_at DESC"), text("id DESC"),
+        postgresql_include=["tenant_id", "internal"],
+    ),
+    *(
+        Index(
+            f"ix_operation_runs_{owner}_{name}", owner, text(f"{by} DESC"), text("id DESC"),
+            postgresql_where=text("internal"),
+        )
+        for owner in ("tenant_id", "workspace_id")
+        for name, by in (("internal", "created_at"), ("internal_ended", ENDED))
+    ),
     Index(None, "workspace_id", "ended_in", postgresql_where=text("ended_in IS NOT NULL")),
     Index(None, "tenant_id", "subject_id", text("created_at DESC"), text("id DESC")),
     Index(None, "retry_of", text("created_at DESC"), postgresql_where=text("retry_of IS NOT NULL")),

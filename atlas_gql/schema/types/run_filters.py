@@ -41,6 +41,10 @@ class OperationRunFilter:
     retry_of_id: list[strawberry.ID] | None = strawberry.field(
         description="Repeat one of these runs.", default=None
     )
+    internal: bool | None = strawberry.field(
+        description="What plugins do when runs have ended: these alone if true; else they are left out.",
+        default=None,
+    )
     created_after: datetime | None = strawberry.field(description="Accepted after this.", default=None)
     created_before: datetime | None = strawberry.field(description="Accepted before this.", default=None)
     finished_after: datetime | None = strawberry.field(
@@ -61,6 +65,7 @@ class OperationRunFilter:
             initiator_uuid=uuids(self.initiator_uuid, "initiatorUuid"),
             request_id=self.request_id,
             retry_of_id=keys(self.retry_of_id, "retryOfId", "OperationRun"),
+            internal=self.internal,
             created_after=self.created_after,
             created_before=self.created_before,
             finished_after=self.finished_after,
@@ -79,6 +84,7 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "initiator_uuid": lambda row, values: row.initiator_uuid in map(str, values),
     "request_id": lambda row, values: row.request_id in values,
     "retry_of_id": lambda row, values: row.retry_of_id in values,
+    "internal": lambda row, value: row.internal is value,
     "created_after": lambda row, instant: row.created_at > instant,
     "created_before": lambda row, instant: row.created_at < instant,
     "finished_after": lambda row, instant: row.finished_at is not None and row.finished_at > instant,
@@ -88,4 +94,4 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 def meets(row: Any, where: Mapping[str, Any]) -> bool:
     """Whether a run that was read meets the conditions of a filter."""
-    return all(_TESTS[name](row, value) for name, value in where.items())
+    return all(_TESTS[name](row, value) for name, value in {"internal": False, **where}.items())

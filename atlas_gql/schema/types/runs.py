@@ -19,7 +19,6 @@ from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import OperationRunOrderField, OrderDirection, RunItemState, RunOutcome, RunStatus
 from atlas_gql.schema.fields import resolved
 from atlas_gql.schema.filters import given
-from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.live.moments import MOMENT, cursor_of
 from atlas_gql.schema.lookahead import attributes, selected
 from atlas_gql.schema.maps import KINDS, OPERATION_RUN, RUN_ITEM, SUBJECTS
@@ -115,6 +114,9 @@ class OperationRun(Node):
     attempt: int = strawberry.field(description="How often a worker has taken it up.")
     reason: str | None = strawberry.field(description="Why, in the words of whoever started it.")
     request_id: str | None = strawberry.field(description="The id of the request that started it.")
+    internal: bool = strawberry.field(
+        description="Whether it follows from the end of another run, its `target`: what a plugin does then."
+    )
     dedupe_hits: int = strawberry.field(description="How many further starts were given this run.")
     created_at: datetime = strawberry.field(description="When it was accepted.")
     started_at: datetime | None = strawberry.field(description="When a worker first took it up.")
@@ -300,17 +302,18 @@ RunOrder = Annotated[
 
 async def page_of_runs(
     info: Info,
-    listings: tuple[Listing, Listing],
+    runs: lists.Runs,
     *parent: Any,
     first: int,
     after: str | None,
     where: Mapping[str, Any],
     order: OperationRunOrder | None,
 ) -> RunConnection:
-    """A page of one of two lists: of runs by when they were accepted, and of the same by when they ended.
+    """A page of the list of runs that the conditions and the order ask for.
 
     Raises BadUserInput for an order that cannot go with the conditions.
     """
+    listings, where = runs.chosen(where)
     ended = [field for field in ("finished_after", "finished_before") if field in where]
     if order is not None and ended and order.field != OperationRunOrderField.FINISHED_AT:
         field = to_camel_case(ended[0])

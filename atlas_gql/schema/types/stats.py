@@ -16,7 +16,7 @@ from atlas_gql.schema import stats
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.enums import RunOutcome, RunStatus, described
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.listings import Listing
+from atlas_gql.schema.lists import Runs
 from atlas_gql.schema.lookahead import selected
 from atlas_gql.schema.maps import OPERATION_RUN
 from atlas_gql.schema.permissions import HasCapability, looked_up
@@ -141,7 +141,7 @@ class RunStats:
 
 async def run_stats(
     info: Info,
-    listing: Listing,
+    runs: Runs,
     source: Any,
     *,
     since: datetime,
@@ -151,6 +151,7 @@ async def run_stats(
 ) -> RunStats:
     """The runs of a parent in numbers. Raises BadUserInput for a time of too many parts."""
     now = info.context.now
+    (listing, _), where = runs.chosen(where)
     since = stats.checked(since, "since")
     until = stats.checked(until, "until") if until else now
     fields = selected(info, ())

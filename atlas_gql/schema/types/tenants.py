@@ -130,9 +130,9 @@ class Tenant(Node):
         order_by: RunOrder = None,
     ) -> RunConnection | None:
         where = filter.where() if filter else {}
-        listings = (lists.TENANT_RUNS, lists.TENANT_RUNS_ENDED)
+        runs = lists.RUNS_OF_TENANT
         return await page_of_runs(
-            info, listings, self.uuid, first=first, after=after, where=where, order=order_by
+            info, runs, self.uuid, first=first, after=after, where=where, order=order_by
         )
 
     @resolved("Its runs in numbers.", HasCapability(Capability.RUNS_VIEW))
@@ -146,7 +146,7 @@ class Tenant(Node):
     ) -> RunStats | None:
         where = filter.where() if filter else {}
         return await run_stats(
-            info, lists.TENANT_RUNS, self, since=since, until=until, bucket=bucket, where=where
+            info, lists.RUNS_OF_TENANT, self, since=since, until=until, bucket=bucket, where=where
         )
 
     @resolved("Its audit trail, the newest first.", HasCapability(Capability.AUDIT_VIEW))

@@ -125,9 +125,9 @@ class Workspace(Node):
         order_by: RunOrder = None,
     ) -> RunConnection | None:
         where = _within(info, self, filter.where() if filter else {}, Capability.RUNS_VIEW)
-        listings = (lists.WORKSPACE_RUNS, lists.WORKSPACE_RUNS_ENDED)
+        runs = lists.RUNS_OF_WORKSPACE
         return await page_of_runs(
-            info, listings, self.uuid, first=first, after=after, where=where, order=order_by
+            info, runs, self.uuid, first=first, after=after, where=where, order=order_by
         )
 
     @resolved(
@@ -144,7 +144,7 @@ class Workspace(Node):
     ) -> RunStats | None:
         where = _within(info, self, filter.where() if filter else {}, Capability.RUNS_VIEW)
         return await run_stats(
-            info, lists.WORKSPACE_RUNS, self, since=since, until=until, bucket=bucket, where=where
+            info, lists.RUNS_OF_WORKSPACE, self, since=since, until=until, bucket=bucket, where=where
         )
 
     @resolved(

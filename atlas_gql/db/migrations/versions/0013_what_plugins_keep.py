@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
 from alembic import op
 
 from atlas_gql.db.migrations.walls import ITSELF, MEMBERS, OF_RUN, REACHES_ALL, WITHIN_REACH, wall_off
@@ -11,6 +14,7 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+ENDED = "coalesce(finished_at, '9999-12-31 00:00:00+00'::timestamptz) DESC"
 TENANT = """tenant_id uuid NOT NULL,
              workspace_id uuid NOT NULL"""
 
@@ -29,6 +33,7 @@ def of_run(table: str) -> str:
 def upgrade() -> None:
     for statement in (*_SETTINGS, *_DOCUMENTS, *_SCHEDULES, *_RUNS):
         op.execute(statement)
+    _index_internal_runs()
     # A run is given what is set of its plugin for the installation; nobody else needs to see that here.
     wall_off("plugin_settings", ("runs", "SELECT", "(SELECT atlas_run_tenant()) IS NOT NULL"))
     wall_off("plugin_tenant_settings", ("within_reach", "ALL", WITHIN_REACH), ("runs", "SELECT", OF_RUN))
@@ -41,6 +46,25 @@ def upgrade() -> None:
         ("adding", "INSERT", f"run_id = {ITSELF} AND {OF_RUN}"),
     )
     wall_off("run_ends")
+    wall_off("listeners")
+
+
+def _index_internal_runs() -> None:
+    """They are few among all runs, or many: lists of the others pass them over, lists of them find them."""
+    for column, other in (("tenant_id", "workspace_id"), ("workspace_id", "tenant_id")):
+        newest: list[Any] = [column, sa.text("created_at DESC"), sa.text("id DESC")]
+        op.drop_index(f"ix_operation_runs_{column}", table_name="operation_runs")
+        op.create_index(
+            f"ix_operation_runs_{column}", "operation_runs", newest, postgresql_include=[other, "internal"]
+        )
+        ended: list[Any] = [column, sa.text(ENDED), sa.text("id DESC")]
+        for name, columns in (("internal", newest), ("internal_ended", ended)):
+            op.create_index(
+                f"ix_operation_runs_{column}_{name}",
+                "operation_runs",
+                columns,
+                postgresql_where=sa.text("internal"),
+            )
 
 
 _SETTINGS = (
@@ -156,4 +180,10 @@ _RUNS = (
          CONSTRAINT pk_run_ends PRIMARY KEY (run_id))""",
     "CREATE INDEX ix_run_ends_created_at ON run_ends (created_at)",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON run_ends TO atlas_engine",
+    """CREATE TABLE listeners (
+         type text NOT NULL,
+         types text[] NOT NULL,
+         seen_at timestamptz NOT NULL,
+         CONSTRAINT pk_listeners PRIMARY KEY (type))""",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON listeners TO atlas_engine",
 )
