@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.plugins.loading import discover, load_all
 from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.execution import Executor
 
@@ -42,7 +42,8 @@ QUERIES = {
 
 
 def main() -> None:
-    executor = Executor(build_schema(load_operations(discover()).values()))
+    plugins = load_all(discover())
+    executor = Executor(build_schema(plugins.operations.values(), plugins.settings))
     print(f"{'query':32}{'size':>10}{'CPU':>11}  verdict")
     for name, text in QUERIES.items():
         spent = []

@@ -12,16 +12,15 @@ from graphql import GraphQLSchema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.schema import ids
-from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import PLAIN, Installation
 from support.loopback import loopback
 from support.operations import STRINGS, operations
+from support.shipped import shipped_schema
 from support.world import World, make_world
 
-SCHEMA: GraphQLSchema = build_schema(load_operations(discover()).values())._schema
+SCHEMA: GraphQLSchema = shipped_schema()._schema
 KINDS = sorted(type_.name for type_ in SCHEMA.get_possible_types(SCHEMA.type_map["Node"]))  # type: ignore[arg-type]
 ABSENT = [ids.encode(kind, uuid4()) for kind in KINDS]
 MALFORMED = ["", "nonsense", "\0", "VGVuYW50Og==", ids.encode("Toaster", uuid4()), "x" * 3000]

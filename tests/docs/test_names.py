@@ -27,14 +27,13 @@ from atlas_gql.plugins import (
     Tenant,
     api,
 )
-from atlas_gql.plugins.loading import discover, load_operations
-from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.execution import MAX_TOKENS
 from atlas_gql.schema.limits import SHORT_LIST, Limits
 from atlas_gql.schema.requests import BODY_SECONDS, LARGEST_BODY
 from atlas_gql.settings import Settings
 from support.documents import PAGES, blocks, words
 from support.paths import ROOT
+from support.shipped import shipped_schema
 from support.tables import Table, tables
 
 README = ROOT / "README.md"
@@ -106,7 +105,7 @@ def test_what_a_plugin_may_import_is_named():
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    return build_schema(load_operations(discover()).values())._schema
+    return shipped_schema()._schema
 
 
 def test_every_mutation_has_its_row(schema: Any):

@@ -13,8 +13,6 @@ from graphql import DocumentNode, parse
 
 from atlas_gql.client import documents as client_documents
 from atlas_gql.db.database import Transaction
-from atlas_gql.plugins.loading import discover, load_operations
-from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, installation
 from atlas_gql.testing.postgres import TestDatabase
@@ -22,12 +20,13 @@ from support.documents import CLIENTS, blocks
 from support.levels import is_query, levels, operation_of
 from support.paths import ROOT
 from support.runs import add_runs
+from support.shipped import shipped_schema
 from support.world import World
 
 BEYOND_LEVELS = 2
 """Who asks, and one more."""
 
-SCHEMA = build_schema(load_operations(discover()).values())
+SCHEMA = shipped_schema()
 
 CLIENT = {
     "tenant_runs": "tenantId",

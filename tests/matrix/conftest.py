@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from atlas_gql.plugins.loading import discover, load_operations
+from atlas_gql.plugins.loading import discover, load_all
 from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import installation
@@ -16,6 +16,10 @@ from support.matrix.callers import CALLERS, REFERENCE
 from support.matrix.table import Table
 from support.matrix.world import World
 from support.paths import DATA_DIR
+from support.settings import EXAMPLE
+
+WITH_EXAMPLE = load_all([*discover(), EXAMPLE])
+"""The plugins that are walked: the shipped ones, and one that has settings of every form."""
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +31,9 @@ def own_database() -> Iterator[TestDatabase]:
 @pytest.fixture(scope="session")
 def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
     with (
-        installation(own_database, simulator=simulator, worker=False, rate_limit=0) as atlas,
+        installation(
+            own_database, plugins=WITH_EXAMPLE, simulator=simulator, worker=False, rate_limit=0
+        ) as atlas,
         asker(atlas, own_database.admin_url) as asking,
     ):
         yield asking
@@ -50,4 +56,4 @@ def own(ask: Asker) -> World:
 
 @pytest.fixture(scope="session")
 def table() -> Table:
-    return Table(build_schema(load_operations(discover()).values()))
+    return Table(build_schema(WITH_EXAMPLE.operations.values(), WITH_EXAMPLE.settings))

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from atlas_gql.plugins.loading import discover, load_all
 from atlas_gql.schema import ids
 from atlas_gql.schema.system.build import build_system_schema
 from support.matrix.asking import Asker, Seen
 from support.matrix.callers import REFERENCE, TENANTS, Caller
 from support.matrix.table import Table
 from support.matrix.world import World
+from support.settings import EXAMPLE
 
 
 @pytest.fixture(scope="session")
 def platform() -> Table:
-    return Table(build_system_schema())
+    return Table(build_system_schema(load_all([*discover(), EXAMPLE]).settings))
 
 
 @pytest.fixture(scope="session")

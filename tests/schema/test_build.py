@@ -18,11 +18,11 @@ from graphql import (
 
 from atlas_gql.errors import ConfigurationError, DomainError
 from atlas_gql.plugins.api import Operation, Ref, existing, new
-from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.reasons import DESCRIPTIONS
 from atlas_gql.schema import build_schema, print_sdl
 from atlas_gql.schema.guards import FREE, guards, leading_to_things
 from atlas_gql.schema.maps import KINDS
+from support.shipped import shipped_schema
 
 
 class TooManyThings(DomainError):
@@ -141,7 +141,7 @@ def test_a_description_says_more_than_the_name():
     def letters(text: str) -> str:
         return re.sub("[^a-z]", "", text.lower()).removeprefix("the")
 
-    shipped = build_schema(load_operations(discover()).values())
+    shipped = shipped_schema()
     idle = [
         name
         for name, said in descriptions(shipped)

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 from graphql import GraphQLSchema, get_introspection_query, parse
 
-from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.schema import limits
-from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.limits import Limits, TooMuch, Weight, measure
+from support.shipped import shipped_schema
 
 NONE = Limits(
     depth=10**9,
@@ -26,7 +25,7 @@ NONE = Limits(
 
 @pytest.fixture(scope="module")
 def schema() -> GraphQLSchema:
-    return build_schema(load_operations(discover()).values())._schema
+    return shipped_schema()._schema
 
 
 def bomb(levels: int) -> str:

@@ -12,8 +12,6 @@ from atlas_gql.cli.exits import ExitCode
 from atlas_gql.client.profiles import VARIABLES
 from atlas_gql.plan_warnings import WARNINGS
 from atlas_gql.plugins import CONTRACTS, PolicyContract
-from atlas_gql.plugins.loading import discover, load_operations
-from atlas_gql.schema.build import build_schema
 from atlas_gql.schema.guards import FREE, guards
 from atlas_gql.schema.permissions import (
     CanSeeNode,
@@ -26,6 +24,7 @@ from atlas_gql.schema.permissions import (
 from atlas_gql.schema.retries import MayRetry
 from atlas_gql.settings import Settings
 from support.paths import ROOT
+from support.shipped import shipped_schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +113,7 @@ def tables() -> list[Table]:
 
 def _access() -> list[Table]:
     """The tables of who may what."""
-    schema = build_schema(load_operations(discover()).values())
+    schema = shipped_schema()
     page, declared = ROOT / "docs" / "permissions.md", guards(schema)
     roots = ("Mutation.", "Subscription.")
     taking = {name: _takes(permissions) for name, permissions in declared.items() if permissions}

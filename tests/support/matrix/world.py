@@ -319,6 +319,7 @@ class World:
             completed_at=NOW - timedelta(days=3),
         )
         self._add("operation_runs", id=self._more("OperationRun", place), **self._queued(place))
+        self._add("plugin_tenant_settings", id=new_id(), **home, plugin="example", data={"urls": [mark]})
         content = hashlib.sha256(mark.encode()).digest()
         captured = {"assignments": [{"id": mark}], "groups": {mark: {"name": mark}}, "filters": {}}
         self._add("backup_contents", **home, hash=content, content=captured)
