@@ -21,8 +21,9 @@ from atlas_gql.errors import ConfigurationError, NotFound, OperationFailure, Ten
 from atlas_gql.ops.inputs import adapter
 from atlas_gql.ops.leases import Claim
 from atlas_gql.plugins.api import PluginSettings
+from atlas_gql.plugins.naming import camel
 from atlas_gql.plugins.secrets import Secret
-from atlas_gql.plugins.settings import camel, defaults_of, hints_of, secrets_of
+from atlas_gql.plugins.settings import defaults_of, hints_of, secrets_of
 from atlas_gql.providers.sealing import Sealed, Sealer
 from atlas_gql.reasons import ReasonCode
 from atlas_gql.values import holds_nul

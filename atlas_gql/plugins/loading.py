@@ -23,9 +23,9 @@ from atlas_gql.plugins.checking import (
     problem_of_operation,
 )
 from atlas_gql.plugins.finding import Unusable, discover, names, versions
-from atlas_gql.plugins.naming import type_names
+from atlas_gql.plugins.naming import pascal, settings_names, type_names
 from atlas_gql.plugins.policy_types import names_of, problem_of
-from atlas_gql.plugins.settings import pascal, problem_of_settings
+from atlas_gql.plugins.settings import problem_of_settings
 
 __all__ = ["Installed", "Loaded", "discover", "load_operations", "load_plugins", "names"]
 
@@ -206,15 +206,16 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
         _refuse(problem_of_operation(operation, name, known), name, "operation", operation, "type")
         _take(claimed, taken, name, f"operation type {operation.type}", f"mutation {operation.mutation}")
         types |= set(type_names(operation))
+    settings = hook.one("atlas_settings")
+    if settings is not None:
+        if problem := problem_of_settings(settings, name):
+            raise ConfigurationError(f"The settings of the plugin {name} cannot be used: {problem}.")
+        _take(claimed, taken, name, f"mutation set{pascal(name)}Settings")
+        types |= set(settings_names(name, settings))
     _take(claimed, taken, name, *(f"GraphQL type {type_}" for type_ in sorted(types)))
     for listener in listeners:
         _refuse(problem_of_listener(listener, name), name, "listener", listener, "type")
         _take(claimed, taken, name, f"operation type {listener.type}")
-    settings = hook.one("atlas_settings")
-    if settings is not None and (problem := problem_of_settings(settings)):
-        raise ConfigurationError(f"The settings of the plugin {name} cannot be used: {problem}.")
-    if settings is not None:
-        _take(claimed, taken, name, f"mutation set{pascal(name)}Settings")
     for row in rows:
         _refuse(problem_of(row), name, "policy type", row, "path")
         _take(claimed, taken, name, *names_of(row))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, get_args, get_type_hints
 
 from atlas_gql.errors import ConfigurationError
-from atlas_gql.plugins.api import PROJECT, Operation
+from atlas_gql.plugins.api import PROJECT, Operation, PluginSettings
 
 OWN = frozenset({"assignments", "providers"})
 """Plugins whose names in GraphQL are those of Atlas itself, as `fetchAssignments`."""
@@ -48,6 +48,22 @@ def class_names(operation: Operation[Any]) -> Iterator[str]:
         yield from () if _of_atlas(result) else (result.__name__,)
         yield from _nested(result, (result,))
     yield from (error.__name__ for error in operation.errors if not _of_atlas(error))
+
+
+def settings_names(plugin: str, settings: PluginSettings) -> Iterator[str]:
+    """The names of the GraphQL types that are made for a plugin's settings."""
+    whole = pascal(plugin)
+    yield from (f"{whole}Settings", f"{whole}SettingsPayload")
+    yield from (f"Set{whole}SettingsInput", f"Set{whole}SettingsResult")
+    yield from settings_class_names(settings)
+
+
+def settings_class_names(settings: PluginSettings) -> Iterator[str]:
+    """Those of them that come from nested classes; what is taken and what is shown are types of their own."""
+    for cls in (settings.installation, settings.tenant):
+        if cls is not None:
+            yield from _nested(cls, (cls,))
+            yield from _nested(cls, (cls,), "Input")
 
 
 def _nested(cls: type, within: tuple[Any, ...], ending: str = "") -> Iterator[str]:

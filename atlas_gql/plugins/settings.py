@@ -11,6 +11,7 @@ from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from atlas_gql.plugins.api import PluginSettings, Ref
+from atlas_gql.plugins.naming import OWN, pascal, settings_class_names
 from atlas_gql.plugins.secrets import Secret
 
 RESERVED = ("tenant_id",)
@@ -33,24 +34,13 @@ def secrets_of(of: Any) -> frozenset[str]:
     return frozenset(name for name, hint in hints_of(of).items() if _bare(hint) in _SECRETS)
 
 
-def pascal(name: str) -> str:
-    """A name in Python as types are called: `ExamplePlugin` of `example_plugin`."""
-    return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
-
-
-def camel(name: str) -> str:
-    """A name in Python as fields are called."""
-    whole = pascal(name)
-    return whole[:1].lower() + whole[1:]
-
-
 def defaults_of(of: Any) -> dict[str, Any]:
     """What the fields of a settings class are where nothing is set."""
     made = of()
     return {name: getattr(made, name) for name in hints_of(of)}
 
 
-def problem_of_settings(declared: Any) -> str | None:
+def problem_of_settings(declared: Any, plugin: str) -> str | None:
     """What is wrong with a plugin's settings, as the end of a sentence; None when nothing is."""
     if not isinstance(declared, PluginSettings):
         return "they are no PluginSettings"
@@ -59,7 +49,16 @@ def problem_of_settings(declared: Any) -> str | None:
         return "they name neither a class for the installation nor one for tenants"
     if declared.installation is declared.tenant:
         return f"{classes[0].__name__} cannot be that of the installation and that of tenants"
-    return next((problem for of in classes if (problem := _problem_of_class(of))), None)
+    problems = (problem for of in classes if (problem := _problem_of_class(of)))
+    return next(problems, None) or _problem_of_names(declared, plugin)
+
+
+def _problem_of_names(declared: PluginSettings, plugin: str) -> str | None:
+    prefix = pascal(plugin)
+    strangers = [name for name in settings_class_names(declared) if not name.startswith(prefix)]
+    if strangers and plugin not in OWN:
+        return f"the name of their class {strangers[0]} does not begin with {prefix}"
+    return None
 
 
 def _problem_of_class(of: Any) -> str | None:

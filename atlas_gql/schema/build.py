@@ -43,7 +43,7 @@ def build_schema(
     """
     inputs, errors = InputTypes(), ErrorTypes()
     results = ResultTypes(inputs)
-    of_tenants, setting = tenant_settings(settings, inputs, errors)
+    of_tenants, setting = tenant_settings(settings, inputs, results, errors)
     offered = sorted(operations, key=lambda operation: operation.mutation)
     fields = [
         cancel_field(errors),

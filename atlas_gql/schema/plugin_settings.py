@@ -5,10 +5,9 @@ Secrets are taken, and never shown: only whether they are set.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Annotated, Any, NamedTuple, Optional, get_args, get_origin
+from typing import Any, NamedTuple, Optional
 from uuid import UUID
 
 import strawberry
@@ -20,14 +19,16 @@ from atlas_gql.ops import plugin_settings as service
 from atlas_gql.ops.plugin_settings import DEFAULT, Home, Shown
 from atlas_gql.ops.rights import metadata
 from atlas_gql.plugins.api import Doc, PluginSettings
+from atlas_gql.plugins.naming import camel, pascal
 from atlas_gql.plugins.secrets import Secret
-from atlas_gql.plugins.settings import camel, hints_of, pascal, secrets_of
+from atlas_gql.plugins.settings import hints_of, secrets_of
 from atlas_gql.schema.changes import change_field
 from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.inputs import InputTypes, optional, plain_text, sentence, words
+from atlas_gql.schema.inputs import Converted, InputTypes, plain_text, sentence, words
 from atlas_gql.schema.mutations import TENANT_OF
 from atlas_gql.schema.permissions import Guard, HasCapability
+from atlas_gql.schema.results import ResultTypes
 from atlas_gql.schema.types.tenants import TenantPayload
 
 
@@ -41,9 +42,9 @@ class Given(NamedTuple):
 class SettingsTypes:
     """The types of settings in one schema."""
 
-    def __init__(self, inputs: InputTypes) -> None:
+    def __init__(self, inputs: InputTypes, results: ResultTypes) -> None:
         self._inputs = inputs
-        self._made: dict[Any, type] = {}
+        self._results = results
 
     def shown(self, plugin: str, of: Any) -> type:
         """The type that shows what is set."""
@@ -52,7 +53,7 @@ class SettingsTypes:
             for name in sorted(secrets_of(of))
         }
         plain = {
-            name: (self._shown(hint), _description(name, of))
+            name: (self._results.shown(hint, _place(plugin, name)), _description(name, of))
             for name, hint in hints_of(of).items()
             if name not in secrets_of(of)
         }
@@ -65,11 +66,10 @@ class SettingsTypes:
         fields = {name: strawberry.field(description=text) for name, (_, text) in more.items()}
         for name, hint in hints_of(of).items():
             secret = name in secrets_of(of)
-            converted = (
-                None if secret else self._inputs.converted(hint, f"the plugin {plugin}: its setting {name}")
+            annotation, readers[name] = (
+                _SECRET if secret else self._inputs.converted(hint, _place(plugin, name))
             )
-            readers[name] = converted.read if converted else _read_secret
-            annotations[name] = Optional[converted.annotation if converted else str]  # noqa: UP045 # a value
+            annotations[name] = Optional[annotation]  # noqa: UP045 # a value
             fields[name] = strawberry.field(description=_description(name, of), default=strawberry.UNSET)
         name = f"Set{pascal(plugin)}SettingsInput"
         made = type(name, (), {**fields, "__annotations__": annotations, "__module__": __name__})
@@ -85,30 +85,12 @@ class SettingsTypes:
 
         return Given(strawberry.input(made, name=name, description=what), changes)
 
-    def _shown(self, hint: Any) -> Any:
-        """A type of a dataclass's field as an answer has it."""
-        if get_origin(hint) is Annotated:
-            hint = get_args(hint)[0]
-        if (bare := optional(hint)) is not None:
-            return Optional[self._shown(bare)]  # noqa: UP045 # a value
-        if get_origin(hint) in (list, tuple):
-            element = self._shown(get_args(hint)[0])
-            return list[element]  # type: ignore[valid-type] # made at run time
-        if not (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
-            return self._inputs.converted(hint, "").annotation
-        if hint not in self._made:
-            fields = {
-                name: (self._shown(of), _description(name, hint)) for name, of in hints_of(hint).items()
-            }
-            self._made[hint] = _type(hint.__name__, sentence(hint), fields)
-        return self._made[hint]
-
 
 def tenant_settings(
-    declared: Mapping[str, PluginSettings], inputs: InputTypes, errors: ErrorTypes
+    declared: Mapping[str, PluginSettings], inputs: InputTypes, results: ResultTypes, errors: ErrorTypes
 ) -> tuple[list[StrawberryField], list[StrawberryField]]:
     """For each plugin that has something to be set for tenants, the field of Tenant and the mutation."""
-    types = SettingsTypes(inputs)
+    types = SettingsTypes(inputs, results)
     found = [(plugin, one.tenant) for plugin, one in sorted(declared.items()) if one.tenant is not None]
     return (
         [_tenant_field(plugin, of, types) for plugin, of in found],
@@ -182,10 +164,13 @@ def _type(name: str, description: str, fields: Mapping[str, tuple[Any, str]]) ->
     return strawberry.type(made, name=name, description=description)
 
 
+def _place(plugin: str, name: str) -> str:
+    return f"The plugin {plugin}: its setting {name}"
+
+
 def _description(name: str, of: Any) -> str:
     doc = metadata(hints_of(of)[name], Doc)
     return doc.text if doc else words(name)
 
 
-def _read_secret(value: str, field: str) -> Secret[str]:
-    return Secret(plain_text(value, field))
+_SECRET = Converted(str, lambda value, field: Secret(plain_text(value, field)))

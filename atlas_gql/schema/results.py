@@ -89,6 +89,10 @@ class ResultTypes:
             raise ConfigurationError(f"{place}: no Ref can name a {ref.kind}.")
         return (Optional[strawberry.ID] if inner else strawberry.ID), _id(ref.kind, name)  # noqa: UP045 # a value
 
+    def shown(self, hint: Any, place: str) -> Any:
+        """A type of a field as answers have it. Raises ConfigurationError naming the place."""
+        return self._type(hint, place)
+
     def _type(self, hint: Any, place: str) -> Any:
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]

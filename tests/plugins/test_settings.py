@@ -8,7 +8,7 @@ import logging
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, make_dataclass, replace
 from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
@@ -89,7 +89,21 @@ class Circle:
     inner: tuple[Circle, ...] = ()
 
 
-TENANT = PluginSettings(tenant=TenantSettings)
+@dataclass(frozen=True)
+class Plain:
+    """A class as it should be."""
+
+    limit: int = 0
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A class with a part whose name is not the plugin's."""
+
+    rule: ExampleRule = ExampleRule(name="first")  # noqa: RUF009 # it never changes
+
+
+TENANT = PluginSettings(tenant=Plain)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +153,7 @@ TENANT = PluginSettings(tenant=TenantSettings)
                     "pin_is_set says what the host says of a secret",
                 ),
                 ("unreadable", frozen(("limit", "NoSuchType", None)), "annotations of Odd cannot be read"),
+                ("name", Nested, "the name of their class ExampleRule does not begin with Odd"),
                 ("refuses-defaults", Refusing, "Refusing refuses its own defaults (RuntimeError)"),
             ]
         ),
@@ -154,13 +169,12 @@ def test_a_plugin_with_malformed_settings_is_refused_and_named(settings: Any, wh
 
 def test_an_operation_cannot_take_the_name_of_another_plugins_settings() -> None:
     (operation,) = EXAMPLE[1].atlas_operations()
-    taking = SimpleNamespace(atlas_operations=hookimpl(lambda: [_renamed(operation, "setGoodSettings")]))
-    loaded = load_plugins([("good", declaring(TENANT)), ("bad", taking)])
-    assert loaded.refused == {"bad": "The mutation setGoodSettings is offered by both good and bad."}
-
-
-def _renamed(operation: Any, mutation: str) -> Any:
-    return type(operation)(**{**vars(operation), "mutation": mutation})
+    operation = replace(operation, type="set_good.it", mutation="setGoodSettings")
+    taking = SimpleNamespace(atlas_operations=hookimpl(lambda: [operation]))
+    loaded = load_plugins([("good", declaring(TENANT)), ("set_good", taking)])
+    assert loaded.refused == {
+        "set_good": "The mutation setGoodSettings is offered by both good and set_good."
+    }
 
 
 def test_without_plugins_that_have_settings_the_schemas_are_as_they_were() -> None:

@@ -11,12 +11,13 @@ from strawberry.types.field import StrawberryField
 from atlas_gql.errors import DomainError, ValidationError
 from atlas_gql.ops import plugin_settings as service
 from atlas_gql.plugins.api import PluginSettings
-from atlas_gql.plugins.settings import pascal
+from atlas_gql.plugins.naming import pascal
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes
 from atlas_gql.schema.mutations import mutation_field
 from atlas_gql.schema.permissions import Guard
 from atlas_gql.schema.plugin_settings import SettingsTypes, presented, settings_field
+from atlas_gql.schema.results import ResultTypes
 from atlas_gql.schema.system.permissions import OnPlatform
 
 _PLATFORM = OnPlatform()
@@ -26,7 +27,8 @@ def installation_settings(
     declared: Mapping[str, PluginSettings], errors: ErrorTypes
 ) -> tuple[list[StrawberryField], list[StrawberryField]]:
     """For each plugin that has something to be set for the installation, the field and the mutation."""
-    types, fields, mutations = SettingsTypes(InputTypes()), [], []
+    inputs = InputTypes()
+    types, fields, mutations = SettingsTypes(inputs, ResultTypes(inputs)), [], []
     for plugin, of in sorted(
         (plugin, one.installation) for plugin, one in declared.items() if one.installation
     ):
