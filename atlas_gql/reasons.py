@@ -271,7 +271,8 @@ PAGE = """# Reason codes
 
 Every failure of a run, of an item of a run, and everything that a plan blocks has one of these codes
 (`reasonCode`). The list only ever grows. An operation's own `code` and, for `EXTENSION`, `reasonDetail` stand
-beside it. The same texts are in the API: `{ reasonCodes { code description cause advice } }`.
+beside it. The same texts are in the API: `{ reasonCodes { code description cause advice } }`, and
+what plugins say in `reasonDetail`: `{ reasonDetails { plugin name description } }`.
 
 This page is made from `atlas_gql/reasons.py` by `python -m atlas_gql.reasons > docs/reason-codes.md`.
 """

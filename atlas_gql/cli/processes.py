@@ -199,12 +199,14 @@ def _process() -> Iterator[tuple[Settings, Location]]:
 
 
 def _plugins(settings: Settings) -> Loaded:
-    """What plugins offer; the kinds of policy and the capabilities that they add are known from here on.
+    """What plugins offer; the kinds of policy, capabilities and reason details that they add are known from
+    here on.
 
     A plugin that is not loaded is logged.
     """
     from atlas_gql.access import capabilities
     from atlas_gql.graph.contracts import offer
+    from atlas_gql.plugins import details
     from atlas_gql.plugins.loading import discover, load_plugins, names
     from atlas_gql.schema.offering import misfit
 
@@ -215,6 +217,7 @@ def _plugins(settings: Settings) -> Loaded:
         )
     offer(loaded.policy_types)
     capabilities.offer(loaded.capabilities)
+    details.offer(loaded.reason_details)
     return loaded
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httpx
 import psycopg
+import structlog
 from msal.exceptions import MsalError, MsalServiceError
 from psycopg.errors import LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolTimeout
 
 from atlas_gql.errors import AccessError, AtlasError, ConfigurationError, NotFound, OperationFailure
 from atlas_gql.ops.control import meant
+from atlas_gql.plugins.details import DETAILS
 from atlas_gql.reasons import DESCRIPTIONS, ReasonCode
 from atlas_gql.redaction import redact_text
+
+log = structlog.get_logger("atlas.plugin")
 
 UNEXPECTED = "failed_unexpectedly"
 
@@ -41,6 +46,7 @@ def classify(error: BaseException, operation: str) -> Failure:
         detail = _name(error.detail)
         if error.reason_code is ReasonCode.EXTENSION and detail:
             detail = f"{operation.split('.', 1)[0]}.{detail}"
+            _told(detail)
         return Failure(
             code=f"{operation}.{_name(error.failure_code) or 'failed'}",
             reason=error.reason_code,
@@ -56,6 +62,13 @@ def classify(error: BaseException, operation: str) -> Failure:
         # The type's name is code, not data: it helps to find the line in the log.
         detail=type(error).__name__[:100],
     )
+
+
+@lru_cache(maxsize=1000)
+def _told(detail: str) -> None:
+    """Tell the log, once, of a detail that its plugin does not declare: nobody can look it up."""
+    if detail not in DETAILS:
+        log.warning("reason detail not declared", detail=detail)
 
 
 def _name(text: str | None) -> str | None:

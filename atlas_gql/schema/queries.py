@@ -18,7 +18,7 @@ from atlas_gql.schema.types.capabilities import CapabilityDescription, capabilit
 from atlas_gql.schema.types.nodes import Node
 from atlas_gql.schema.types.operations import OperationType
 from atlas_gql.schema.types.policy_types import PolicyType
-from atlas_gql.schema.types.reasons import ReasonCodeDescription, reason_codes
+from atlas_gql.schema.types.reasons import ReasonCodeDescription, ReasonDetail, reason_codes, reason_details
 from atlas_gql.schema.types.tenants import Tenant
 from atlas_gql.schema.types.workspaces import Viewer, Workspace
 
@@ -102,3 +102,7 @@ class Query:
     @resolved("Why things fail: every reason code, with its meaning and what to do.")
     def reason_codes(self) -> list[ReasonCodeDescription]:
         return reason_codes()
+
+    @resolved("What plugins say beside the reason code `EXTENSION`: every reason detail that they declare.")
+    def reason_details(self) -> list[ReasonDetail]:
+        return reason_details()

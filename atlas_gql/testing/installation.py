@@ -42,6 +42,7 @@ from atlas_gql.db.tables import (
 )
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.contracts import offer
+from atlas_gql.plugins import details
 from atlas_gql.plugins.api import Operation
 from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.providers.sealing import Sealer, generate_key
@@ -328,6 +329,7 @@ def installation(
         stack.callback(offer, before)
         roles = access.offer(plugins.capabilities)
         stack.callback(access.offer, roles)
+        stack.callback(details.offer, details.offer(plugins.reason_details))
         if simulator is None:
             simulator = stack.enter_context(simulators.running())
         options = Settings(**{"simulator_url": simulator.url, **settings})

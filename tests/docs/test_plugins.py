@@ -9,6 +9,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,7 @@ def reviewing(second: Loaded, simulator: Running) -> Iterator[Installation]:
         installation(
             database,
             simulator=simulator,
-            operations=second.operations,
-            capabilities=second.capabilities,
+            plugins=replace(second, policy_types=()),
         ) as running,
     ):
         yield running
@@ -154,6 +154,13 @@ def test_the_second_plugin_adds_a_capability(reviewed: Place):
         answers[role] = [error["extensions"].get("capability") for error in answer.get("errors", ())]
     assert held == {"readonly": False, "operator": True, "manager": True, "owner": True}
     assert answers == {"readonly": ["example.review"], "operator": [], "manager": [], "owner": []}
+
+
+def test_the_second_plugin_declares_what_only_it_knows(reviewing: Installation):
+    query = "{ reasonDetails { plugin name description } operationTypes { type reasonDetails { name } } }"
+    answer = reviewing.new_place().ask(query)["data"]
+    assert [(one["plugin"], one["name"]) for one in answer["reasonDetails"]] == [("example", "blocked")]
+    assert {one["type"] for one in answer["operationTypes"] if one["reasonDetails"]} == {"example.review"}
 
 
 def test_the_second_plugin_adds_a_kind_of_policy(

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+<<<<<<< HEAD
 from atlas_gql.plugins.loading import discover, load_all
+=======
+from atlas_gql.plugins import ReasonDetail
+from atlas_gql.plugins.loading import discover, load_operations, load_plugins
+>>>>>>> 24fc8e1 (Plugins declare the causes of failures that only they know, and the API explains them)
 from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import installation
@@ -30,10 +36,16 @@ def own_database() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="session")
 def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
+    late = ReasonDetail(name="late", description="It came late.")
+    plugins = replace(load_plugins(discover()), reason_details={"example": (late,)})
     with (
+<<<<<<< HEAD
         installation(
             own_database, plugins=WITH_EXAMPLE, simulator=simulator, worker=False, rate_limit=0
         ) as atlas,
+=======
+        installation(own_database, plugins=plugins, simulator=simulator, worker=False, rate_limit=0) as atlas,
+>>>>>>> 24fc8e1 (Plugins declare the causes of failures that only they know, and the API explains them)
         asker(atlas, own_database.admin_url) as asking,
     ):
         yield asking
