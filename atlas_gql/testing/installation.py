@@ -51,7 +51,9 @@ from atlas_gql.schema.offering import misfit
 from atlas_gql.settings import Settings
 from atlas_gql.simulator import CLIENT_ID, CLIENT_SECRET, DEMO_TENANT, Running
 from atlas_gql.testing import tripwire
+from atlas_gql.testing.faults import Graph
 from atlas_gql.testing.postgres import TestDatabase
+from atlas_gql.testing.staging import Stage
 from atlas_gql.worker import Worker, running_worker
 
 T = TypeVar("T")
@@ -74,6 +76,9 @@ query Run($id: ID!) {
 """
 
 
+NO_PLUGINS = Loaded()
+
+
 class Installation:
     """A running installation; made by `installation`."""
 
@@ -85,6 +90,8 @@ class Installation:
         sealer: Sealer,
         simulator: Running,
         worker: Worker | None,
+        plugins: Loaded = NO_PLUGINS,
+        stage: Stage | None = None,
     ) -> None:
         self._loop = loop
         self.worker = worker
@@ -92,6 +99,8 @@ class Installation:
         self.database = database
         self.sealer = sealer
         self.simulator = simulator
+        self.plugins = plugins
+        self.stage = stage
         self._http = httpx.Client(
             base_url=url,
             verify=PLAIN,
@@ -99,6 +108,8 @@ class Installation:
             timeout=30,
             limits=httpx.Limits(keepalive_expiry=2),  # sooner than the server gives a connection up
         )
+
+        self.graph = Graph(simulator, self._http)
 
     def close(self) -> None:
         """Give up the connections to the API."""
@@ -250,20 +261,7 @@ class Place:
 
     def start(self, mutation: str, given: Mapping[str, Any], token: str | None = None) -> dict[str, Any]:
         """What a mutation of an operation gives: the payload, or the error in its union."""
-        kind = mutation[0].upper() + mutation[1:] + "Input"
-        answer = self.ask(
-            f"""
-            mutation Start($input: {kind}!) {{
-              {mutation}(input: $input) {{
-                __typename
-                ... on StartRunPayload {{ run {{ id uuid status }} deduplicated }}
-                ... on Error {{ message code }}
-                ... on ValidationError {{ field }}
-              }}
-            }}""",
-            token,
-            input=dict(given),
-        )
+        answer = self.ask(start_document(mutation), token, input=dict(given))
         if answer.get("errors"):
             raise AssertionError(answer["errors"])
         result: dict[str, Any] = answer["data"][mutation]
@@ -289,6 +287,19 @@ class Place:
         return self.wait(started["run"]["id"], within=within)
 
 
+def start_document(mutation: str) -> str:
+    """The GraphQL that starts an operation; its variable is `input`."""
+    return f"""
+    mutation Start($input: {mutation[0].upper()}{mutation[1:]}Input!) {{
+      {mutation}(input: $input) {{
+        __typename
+        ... on StartRunPayload {{ run {{ id uuid status }} deduplicated }}
+        ... on Error {{ message code }}
+        ... on ValidationError {{ field }}
+      }}
+    }}"""
+
+
 async def _token(tx: Transaction, user: UUID, *, plane: str = "workspace", days: float = 1) -> str:
     return await tokens.create(
         tx, user_id=user, name="test", plane=plane, expires_at=datetime.now(UTC) + timedelta(days=days)
@@ -305,13 +316,15 @@ def installation(
     capabilities: Iterable[access.AddedCapability] | None = None,
     simulator: Running | None = None,
     worker: bool = True,
+    staged: bool = False,
     secret_key: str | None = None,
     **settings: Any,
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
 
     `plugins` are the installed ones unless given, and so are, each by itself, their `operations` and the
-    `policy_types` and `capabilities` that they add; `secret_key` is that of workers of your own, where there
+    `policy_types` and `capabilities` that they add; with `staged` their
+    runs can be interrupted between items; `secret_key` is that of workers of your own, where there
     are such; `settings` override the defaults. Raises `tripwire.Tripped` at its end when a resolver gave a
     tenant's data without having asked for rights.
     """
@@ -322,6 +335,9 @@ def installation(
         policy_types=plugins.policy_types if policy_types is None else tuple(policy_types),
         capabilities=plugins.capabilities if capabilities is None else tuple(capabilities),
     )
+    stage = Stage() if staged else None
+    if stage is not None:
+        plugins = stage.over(plugins)
     sealer = Sealer.from_text(secret_key or generate_key())
     with ExitStack() as stack:
         stack.enter_context(tripwire.watched())
@@ -373,7 +389,7 @@ def installation(
         if failed or not ready:
             raise RuntimeError("the installation did not start") from (failed[0] if failed else None)
         loop, own, working = ready[0]
-        atlas = Installation(loop, url_of(listener), own, sealer, simulator, working)
+        atlas = Installation(loop, url_of(listener), own, sealer, simulator, working, plugins, stage)
         try:
             yield atlas
         finally:
