@@ -24,7 +24,7 @@ from atlas_gql.errors import ConfigurationError
 from atlas_gql.schema import lists
 from atlas_gql.schema.listings import Listing
 from atlas_gql.schema.rows import ALWAYS
-from atlas_gql.testing.postgres import fresh_database
+from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.paths import DATA_DIR
 from support.rows import Place, make_place, required_values
 from support.rows import insert as add
@@ -107,6 +107,9 @@ def make_world(url: str) -> World:
         for place in (here, there, beside):
             for table in ("providers", "tenant_grants", "run_ends"):
                 add(connection, table, **required_values(table, place))
+            add(
+                connection, "operation_runs", **{**required_values("operation_runs", place), "internal": True}
+            )
         for one in (owner, operator, elsewhere):
             add(
                 connection,
@@ -127,8 +130,15 @@ def make_world(url: str) -> World:
 
 
 @pytest.fixture(scope="module")
-def world(database_url: str) -> World:
-    return make_world(database_url)
+def quiet() -> Iterator[TestDatabase]:
+    """A database in which no worker takes what is written."""
+    with fresh_database(DATA_DIR) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def world(quiet: TestDatabase) -> World:
+    return make_world(quiet.url)
 
 
 @pytest.fixture(scope="module")
@@ -720,12 +730,12 @@ def test_what_is_refused_at_the_end_of_a_statement_says_so(world: World) -> None
 
 
 @pytest.fixture
-def member_of_owner(admin_url: str, database_url: str) -> Iterator[str]:
+def member_of_owner(quiet: TestDatabase) -> Iterator[str]:
     """The database as somebody who may migrate it, and nothing more."""
     name, password = f"member_{new_id().hex}", new_id().hex
-    with psycopg.connect(admin_url, autocommit=True) as connection:
+    with psycopg.connect(quiet.admin_url, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE atlas_owner".encode())
-        yield psycopg.conninfo.make_conninfo(database_url, user=name, password=password)
+        yield psycopg.conninfo.make_conninfo(quiet.url, user=name, password=password)
         connection.execute(f"DROP ROLE {name}".encode())
 
 
