@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from atlas_gql.cli.output import AsJson, show
+from atlas_gql.cli.scaffold import package_of, write_plugin
 from atlas_gql.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,6 +38,25 @@ def list_(as_json: AsJson = False) -> None:
         },
         empty="No plugin is loaded.",
         as_json=as_json,
+    )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The plugin's name, such as stale-policies.")],
+    directory: Annotated[
+        Path | None, typer.Option(help="The folder to make; else ./atlas-NAME.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a new plugin: an operation, its tests, and all that it takes to install it."""
+    folder = write_plugin(name, directory)
+    typer.echo(
+        f"{folder} is a whole plugin. To try it, in the environment of Atlas:\n"
+        f"  cd {shlex.quote(str(folder))}\n"
+        "  pip install -e '.[test]'\n"
+        "  pytest\n"
+        "  atlas plugins list\n"
+        f"Then change src/{package_of(name)}/plugin.py, and start Atlas again."
     )
 
 

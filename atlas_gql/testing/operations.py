@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -27,6 +27,22 @@ mutation Cancel($id: ID!) {
   cancelRun(input: {runId: $id}) { __typename }
 }
 """
+
+
+class RunOperation(Protocol):
+    """The fixture `run_operation`."""
+
+    def __call__(
+        self,
+        operation: Operation[Any] | str,
+        given: Any = None,
+        *,
+        by: str | None = "owner",
+        key: str | None = None,
+        interrupted: Interruption | None = None,
+        graph_raises: Exception | None = None,
+        within: float = 60,
+    ) -> Outcome: ...
 
 
 def run_operation(

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol
 
 import pytest
 
-from atlas_gql.plugins.api import Operation
 from atlas_gql.plugins.loading import Loaded
 from atlas_gql.testing import operations
 from atlas_gql.testing.faults import Graph
 from atlas_gql.testing.installation import Installation, Place, installation
-from atlas_gql.testing.outcomes import Outcome
+from atlas_gql.testing.operations import RunOperation
 from atlas_gql.testing.postgres import fresh_database
-from atlas_gql.testing.staging import Interruption
-
-
-class RunOperation(Protocol):
-    """The fixture `run_operation`."""
-
-    def __call__(
-        self,
-        operation: Operation[Any] | str,
-        given: Any = None,
-        *,
-        by: str | None = "owner",
-        key: str | None = None,
-        interrupted: Interruption | None = None,
-        graph_raises: Exception | None = None,
-        within: float = 60,
-    ) -> Outcome: ...
 
 
 @pytest.fixture(scope="session")
