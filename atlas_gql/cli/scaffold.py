@@ -72,9 +72,7 @@ def _checked(name: str) -> str:
             " characters, such as stale-policies."
         )
     if plugin.partition("_")[0] == "atlas":
-        raise ConfigurationError(
-            f"Leave out `atlas`: the package of a plugin NAME is atlas-NAME anyway."
-        )
+        raise ConfigurationError("Leave out `atlas`: the package of a plugin NAME is atlas-NAME anyway.")
     if keyword.iskeyword(plugin) or plugin in {one.partition(".")[0] for one in Capability}:
         raise ConfigurationError(f"{name} is a word of Python's or of Atlas's own; take another.")
     if plugin in {normal(point.name) for point in entry_points(group=PROJECT)}:
