@@ -20,12 +20,12 @@ def normal(name: str) -> str:
 
 
 def pascal(plugin: str) -> str:
-    """What the plugin's GraphQL types begin with: `ExamplePlugin` of `example_plugin`."""
+    """A name in Python as types are called, and what a plugin's begin with: `ExampleOne` of `example_one`."""
     return "".join(part[:1].upper() + part[1:] for part in plugin.split("_"))
 
 
 def camel(plugin: str) -> str:
-    """What its mutations begin with."""
+    """A name in Python as fields are called, and what a plugin's mutations begin with."""
     whole = pascal(plugin)
     return whole[:1].lower() + whole[1:]
 

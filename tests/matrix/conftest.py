@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from atlas_gql.plugins import ReasonDetail
 from atlas_gql.plugins.loading import discover, load_all
 from atlas_gql.schema.build import build_schema
 from atlas_gql.simulator import Running
@@ -32,10 +30,10 @@ def own_database() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="session")
 def ask(own_database: TestDatabase, simulator: Running) -> Iterator[Asker]:
-    late = ReasonDetail(name="late", description="It came late.")
-    plugins = replace(WITH_EXAMPLE, reason_details={"example": (late,)})
     with (
-        installation(own_database, plugins=plugins, simulator=simulator, worker=False, rate_limit=0) as atlas,
+        installation(
+            own_database, plugins=WITH_EXAMPLE, simulator=simulator, worker=False, rate_limit=0
+        ) as atlas,
         asker(atlas, own_database.admin_url) as asking,
     ):
         yield asking

@@ -1,4 +1,4 @@
-"""A plugin with settings of every form, which does in a run whatever a test says."""
+"""A plugin with settings of every form and a reason detail, which does in a run whatever a test says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from atlas_gql.plugins import (
     Doc,
     Operation,
     PluginSettings,
+    ReasonDetail,
     RunContext,
     Secret,
     ValidationError,
@@ -105,4 +106,16 @@ def atlas_settings() -> PluginSettings:
     return PluginSettings(installation=InstallationSettings, tenant=TenantSettings)
 
 
-EXAMPLE = (NAME, SimpleNamespace(atlas_operations=atlas_operations, atlas_settings=atlas_settings))
+@hookimpl
+def atlas_reason_details() -> list[ReasonDetail]:
+    return [ReasonDetail(name="late", description="It came late.")]
+
+
+EXAMPLE = (
+    NAME,
+    SimpleNamespace(
+        atlas_operations=atlas_operations,
+        atlas_settings=atlas_settings,
+        atlas_reason_details=atlas_reason_details,
+    ),
+)
