@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,12 @@ from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
 from support.loopback import loopback
 from support.paths import DATA_DIR
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look seldom, and never at what is there until the end: that is most."""
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

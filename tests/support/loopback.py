@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+
 import httpx
 
 from atlas_gql.testing.installation import PLAIN
@@ -13,3 +15,4 @@ loopback = httpx.Client(
     limits=httpx.Limits(keepalive_expiry=2),  # sooner than any server here gives a connection up
 )
 """Keeps its connections, asks no proxy and reads no certificates: the last takes longer than all the rest."""
+atexit.register(loopback.close)
