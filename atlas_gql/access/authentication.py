@@ -18,12 +18,12 @@ class Authentication:
         self._uses = uses
         self._logins = logins
 
-    async def actor(self, shown: str) -> Actor | None:
-        """The actor; None for whatever opens nothing, whyever that is."""
+    async def actor(self, shown: str, ahead: tokens.Ahead | None = None) -> Actor | None:
+        """The actor; None for whatever opens nothing, whyever that is. `ahead` may be read with it."""
         if not shown.startswith(tokens.PREFIX):
             login = await self._logins.verified(shown) if self._logins else None
             return None if login is None else await actor_of_login(self._database, login)
-        actor = await tokens.authenticate(self._database, shown)
+        actor = await tokens.authenticate(self._database, shown, ahead)
         if actor is not None and actor.token_id is not None:
             self._uses.note(actor.token_id)
         return actor

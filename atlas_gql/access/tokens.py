@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,19 +19,23 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    cast,
     column,
     func,
+    literal_column,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import Executable
 
 from atlas_gql import audit
 from atlas_gql.access.actors import Actor, Proof
 from atlas_gql.access.bounds import UNBOUND, Bounds, bounds
 from atlas_gql.access.capabilities import MEANINGS
 from atlas_gql.audit import COMMAND, By
-from atlas_gql.db.database import NOBODY, Database, Row, Transaction
+from atlas_gql.db.database import NOBODY, USER_SETTING, Database, Row, Transaction
 from atlas_gql.db.ids import new_id
 from atlas_gql.db.references import existing, readable
 from atlas_gql.db.statements import adding
@@ -198,10 +203,15 @@ _TOKEN = (
     column("tenant_ids", ARRAY(Uuid)),
 )
 # All rights behind tokens that open something, as one row each; nothing but this function reads the hashes.
-ACTORS = select(
-    func.atlas_actors(bindparam("hash", type_=LargeBinary), bindparam("token_ids", type_=ARRAY(Uuid)))
-    .table_valued(*_WHO, *_TOKEN)
-)  # fmt: skip
+_BEHIND = func.atlas_actors(
+    bindparam("hash", type_=LargeBinary), bindparam("token_ids", type_=ARRAY(Uuid))
+).table_valued(*_WHO, *_TOKEN)
+ACTORS = select(_BEHIND)
+# The same, and PostgreSQL is told who asks, for what comes with it; of a token that opens nothing, nobody.
+_INTRODUCED = select(
+    _BEHIND,
+    func.set_config(literal_column(f"'{USER_SETTING}'"), cast(_BEHIND.c.user_id, Text), true()).label("told"),
+)
 USERS = select(func.atlas_users(bindparam("user_ids", type_=ARRAY(Uuid))).table_valued(*_WHO))
 LOGIN = select(
     func.atlas_login(
@@ -210,12 +220,33 @@ LOGIN = select(
 )
 
 
-async def authenticate(database: Database, token: str) -> Actor | None:
+@dataclass(kw_only=True)
+class Ahead:
+    """A read of which it is likely that the actor will ask for it: it goes along with the question who asks.
+
+    It sees what that actor's scope sees. `rows` stay None where it was not done.
+    """
+
+    statement: Executable
+    parameters: Mapping[str, Any]
+    rows: list[Row] | None = None
+
+
+async def authenticate(database: Database, token: str, ahead: Ahead | None = None) -> Actor | None:
     """The actor behind a token; None for one that is unknown, expired, revoked, or of a disabled user."""
     if not token.startswith(PREFIX):
         return None
-    row = await database.scope(NOBODY).one(ACTORS, hash=hash_of(token), token_ids=None)
-    return None if row is None else _actor(row)
+    shown = {"hash": hash_of(token), "token_ids": None}
+    if ahead is None:
+        row = await database.scope(NOBODY).one(ACTORS, **shown)
+        return None if row is None else _actor(row)
+    found, rows = await database.scope(NOBODY).together(
+        (_INTRODUCED, shown), (ahead.statement, ahead.parameters)
+    )
+    if not found:
+        return None
+    ahead.rows = rows
+    return _actor(found[0])
 
 
 async def actors_again(database: Database, proofs: Collection[Proof]) -> dict[Proof, Actor]:

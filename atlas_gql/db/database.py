@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed
 from sqlalchemy.sql.expression import Executable
 
 from atlas_gql.db import roles
-from atlas_gql.db.reading import Connection
+from atlas_gql.db.reading import Connection, Question
 from atlas_gql.db.statements import prepare
 from atlas_gql.errors import ConfigurationError
 
@@ -60,7 +60,7 @@ class Scope:
         """What PostgreSQL is told for the transaction: a setting and its value."""
         match self.kind:
             case "actor":
-                return "atlas.user_id", str(self.user_id)
+                return USER_SETTING, str(self.user_id)
             case "run":
                 return "atlas.run_id", str(self.run_id)
             case "engine":
@@ -69,6 +69,8 @@ class Scope:
                 return None
 
 
+USER_SETTING = "atlas.user_id"
+"""Names the user on whose behalf a transaction is."""
 ENGINE = Scope(kind="engine")
 """Work of Atlas itself across tenants: queue, reaper, upkeep, commands."""
 NOBODY = Scope(kind="nobody")
@@ -104,6 +106,10 @@ class Transaction:
         if self._alone:
             return await self._connection.reader.fetch(self._untold, statement, parameters)
         return await (await self._run(statement, parameters)).fetchall()
+
+    async def together(self, *asked: Question) -> list[list[Row]]:
+        """The rows of several statements, each with its parameters; only for what reads alone."""
+        return await self._connection.reader.together(self._untold, asked)
 
     async def pages(self, statement: Executable, *, size: int, **parameters: Any) -> AsyncIterator[list[Row]]:
         """The rows of one statement, so many at a time: the server keeps what was not asked for yet."""
@@ -149,11 +155,20 @@ class ScopedDatabase:
 
     async def fetch(self, statement: Executable, **parameters: Any) -> list[Row]:
         """The rows of one statement that reads, in a round trip of its own."""
+        return await self._read(lambda tx: tx.fetch(statement, **parameters))
 
-        async def read() -> list[Row]:
+    async def together(self, *asked: Question) -> list[list[Row]]:
+        """The rows of several statements that read, each with its parameters, in one round trip.
+
+        What one of them sets holds for those after it, and for nothing else; when one fails, all do.
+        """
+        return await self._read(lambda tx: tx.together(*asked))
+
+    async def _read(self, ask: Callable[[Transaction], Awaitable[T]]) -> T:
+        async def read() -> T:
             connection = await self._pool.getconn()
             try:
-                return await Transaction(connection, self.scope, alone=True).fetch(statement, **parameters)
+                return await ask(Transaction(connection, self.scope, alone=True))
             finally:
                 await self._pool.putconn(connection)
 

@@ -11,7 +11,7 @@ import contextlib
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.adapt import PyFormat, Transformer
@@ -29,6 +29,9 @@ PREPARED_FROM = 3
 CANCEL_WITHIN = 2.0
 """Seconds that calling off a read may take which nobody waits for any more."""
 
+Question: TypeAlias = tuple[Executable, Mapping[str, Any]]
+"""A statement that reads, and its parameters."""
+
 _TELL = b"SELECT set_config($1, $2, true)"
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _AUTO = [PyFormat.AUTO]
@@ -39,6 +42,14 @@ class _Key(NamedTuple):
 
     text: bytes
     types: tuple[int, ...]
+
+
+class _Sent(NamedTuple):
+    """A statement and its values, as they go over the wire."""
+
+    key: _Key
+    values: Sequence[Any]
+    formats: Any
 
 
 class Reader:
@@ -60,12 +71,17 @@ class Reader:
 
         Raises psycopg.Error. Who is cancelled meanwhile leaves a closed connection behind.
         """
-        text, names = numbered(statement)
-        given = prepare(statement).parameters(parameters)
-        values = self._values.dump_sequence([given[name] for name in names], _AUTO * len(names))
-        key = _Key(text, tuple(self._values.types or ()))
+        (rows,) = await self.together(told, [(statement, parameters)])
+        return rows
+
+    async def together(self, told: tuple[str, str] | None, asked: Sequence[Question]) -> list[list[Any]]:
+        """The rows of several statements as `fetch` gives them, sent as one message.
+
+        What one of them sets holds for those after it; when one fails, all do.
+        """
+        sent = [self._ready(statement, parameters) for statement, parameters in asked]
         try:
-            results = await self._exchange(told, key, values)
+            results = await self._exchange(told, sent)
         except asyncio.CancelledError:
             with contextlib.suppress(Error):
                 await self._connection.cancel_safe(timeout=CANCEL_WITHIN)
@@ -75,35 +91,38 @@ class Reader:
             # What is still to come on this wire is nobody's; the pool makes another connection.
             await self._connection.close()
             raise
-        # What fails has the rest of the message skipped: the last result tells of all.
-        if results[-1].status == ExecStatus.TUPLES_OK:
-            return self._rows(results[-1])
         failed = next((result for result in results if result.status not in _GOOD), None)
         if failed is None:
-            return self._rows(results[-1])
+            given = [result for result in results if result.status == ExecStatus.TUPLES_OK]
+            return [self._rows(result) for result in given[-len(asked) :]]
         error = error_from_result(failed, self._connection.info.encoding)
         if isinstance(error, InvalidSqlStatementName) and (self._tells or self._prepared):
             # psycopg drops whatever is prepared after a rollback, and so may a pooler. Nothing was read yet.
             self._tells = False
             self._prepared.clear()
-            return await self.fetch(told, statement, parameters)
+            return await self.together(told, asked)
         raise error
 
-    async def _exchange(
-        self, told: tuple[str, str] | None, key: _Key, values: Sequence[Any]
-    ) -> list[PGresult]:
-        """What the server answers to each thing that it is sent, the statement's rows last."""
-        pgconn, formats = self._pgconn, self._values.formats
+    def _ready(self, statement: Executable, parameters: Mapping[str, Any]) -> _Sent:
+        text, names = numbered(statement)
+        given = prepare(statement).parameters(parameters)
+        values = self._values.dump_sequence([given[name] for name in names], _AUTO * len(names))
+        return _Sent(_Key(text, tuple(self._values.types or ())), values, self._values.formats)
+
+    async def _exchange(self, told: tuple[str, str] | None, sent: Sequence[_Sent]) -> list[PGresult]:
+        """What the server answers to each thing that it is sent, the statements' rows last."""
+        pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         if told is not None:
             if not self._tells:
                 pgconn.send_prepare(self._name_told(), _TELL)
             pgconn.send_query_prepared(self._telling, [told[0].encode(), told[1].encode()])
-        name = self._name_of(key)
-        if name is None:
-            pgconn.send_query_params(key.text, values, key.types, formats)
-        else:
-            pgconn.send_query_prepared(name, values, formats)
+        for key, values, formats in sent:
+            name = self._name_of(key)
+            if name is None:
+                pgconn.send_query_params(key.text, values, key.types, formats)
+            else:
+                pgconn.send_query_prepared(name, values, formats)
         pgconn.pipeline_sync()
         results = await _answers(pgconn)
         pgconn.exit_pipeline_mode()

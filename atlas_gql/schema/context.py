@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from atlas_gql.schema.live.hub import Hub
 
 
+Foreseen = dict[Hashable, Any]
+"""Rows by row map, attributes and key; None for what there is not."""
+
+
 @dataclass(kw_only=True)
 class Context:
     """Who asks, what answers, and what was read already."""
@@ -37,6 +41,10 @@ class Context:
     loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
     selections: dict[Hashable, Any] = field(default_factory=dict)
     """What was looked ahead for; the operation's own, where it is known."""
+    foreseen: Foreseen = field(default_factory=dict)
+    """Rows that were read before they were asked for."""
+    reads: dict[str, Any] | None = None
+    """Where a query notes what it reads for the thing that it is about; None, where it is about none."""
     passed: set[Hashable] | None = None
     """Where in the answer a guard asked for rights and found them; None, unless somebody looks on."""
 

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.authentication import Authentication
-from atlas_gql.access.tokens import Plane
+from atlas_gql.access.tokens import Ahead, Plane
 from atlas_gql.errors import AccessError, NotFound, RateLimited, Unauthenticated
 from atlas_gql.schema import answers
 from atlas_gql.schema.rates import Rates
@@ -43,6 +43,10 @@ class Endpoint(ABC):
     async def answer(self, request: Request, actor: Actor, request_id: str) -> Response:
         """The answer to somebody known. Raises AccessError and Refused."""
 
+    def _ahead(self, request: Request) -> Ahead | None:  # noqa: ARG002 # of most, nothing is foreseen
+        """What the request will read, where that is likely."""
+        return None
+
     async def _respond(self, request: Request, request_id: str) -> Response:
         """The answer, whatever happens."""
         try:
@@ -63,7 +67,7 @@ class Endpoint(ABC):
     async def _admitted(self, request: Request) -> Actor:
         """Who asks. Raises Unauthenticated, NotFound (the other plane's token), RateLimited, Refused."""
         token = bearer_token(request)
-        actor = await self._authentication.actor(token) if token else None
+        actor = await self._authentication.actor(token, self._ahead(request)) if token else None
         if actor is None:
             raise Unauthenticated
         if actor.plane != self.plane:

@@ -181,6 +181,7 @@ class Executor:
         if isinstance(values, list):
             return ExecutionResult(None, values)
         context.selections = operation.selections
+        context.reads = operation.reads if operation.id_variable else None
         found: ExecutionResult | Awaitable[ExecutionResult] = PlainExecutor.of(
             operation, context, values, root
         ).execute_operation()

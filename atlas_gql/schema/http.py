@@ -10,17 +10,21 @@ from starlette.responses import Response
 
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.authentication import Authentication
-from atlas_gql.access.tokens import Plane
+from atlas_gql.access.tokens import Ahead, Plane
 from atlas_gql.db.database import Database
 from atlas_gql.providers.sealing import Sealer
 from atlas_gql.schema.context import Context
 from atlas_gql.schema.endpoint import Endpoint, json_response
 from atlas_gql.schema.engine import Engine
 from atlas_gql.schema.execution import Document
+from atlas_gql.schema.foresight import Foresight
 from atlas_gql.schema.live.sse import MEDIA_TYPE, EventStream, wants_events
 from atlas_gql.schema.live.telling import Live
 from atlas_gql.schema.rates import Rates
-from atlas_gql.schema.requests import JSON, Refused, answer_type, read_request
+from atlas_gql.schema.requests import JSON, Refused, answer_type, arrived, read_request
+
+_AHEAD = "atlas.ahead"
+"""Where the scope of a request has what was read with the question who asks."""
 
 
 class GraphQLEndpoint(Endpoint):
@@ -46,6 +50,11 @@ class GraphQLEndpoint(Endpoint):
         self._executor = live.executor
         self._engine = engine
         self._sealer = sealer
+        self._foresight = Foresight()
+
+    def _ahead(self, request: Request) -> Ahead | None:
+        ahead = request.scope[_AHEAD] = self._foresight.of(arrived(request))
+        return ahead
 
     async def answer(self, request: Request, actor: Actor, request_id: str) -> Response:
         events = wants_events(request)
@@ -63,9 +72,12 @@ class GraphQLEndpoint(Endpoint):
             raise Refused(405, "Mutations must come by POST.", Allow="POST")
         # One context for one operation: nothing that was read for one is ever shown to another.
         context = self._context(actor, request_id)
+        if (ahead := request.scope.get(_AHEAD)) is not None:
+            context.foreseen = ahead.found()
         answer = await self._executor.execute(
             document, context, variables=asked.variables, operation_name=asked.operation_name
         )
+        self._foresight.learn(asked, document.operation(asked.operation_name))
         # Under application/json an old client takes every other status for a broken transport.
         status = 200 if answer.executed or media_type == JSON else 400
         body = answer.body

@@ -13,14 +13,18 @@ from functools import cached_property
 from typing import Any
 
 from graphql import (
+    ArgumentNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
+    NameNode,
     OperationDefinitionNode,
     OperationType,
     Undefined,
+    VariableNode,
     get_nullable_type,
     get_variable_values,
     is_leaf_type,
@@ -49,6 +53,8 @@ class Operation:
     """The fields selected at a place on a type; with the place itself, whose id is in the key."""
     levels: dict[tuple[str, int], Any] = field(default_factory=dict)
     """How those fields are taken, as `plain.py` has it."""
+    reads: dict[str, tuple[Any, tuple[str, ...]]] = field(default_factory=dict)
+    """What was read for the thing that `id_variable` names: by its kind, the row map and the attributes."""
 
     @property
     def type(self) -> OperationType:
@@ -61,6 +67,21 @@ class Operation:
     @cached_property
     def root(self) -> GraphQLObjectType | None:
         return self.schema.get_root_type(self.type)
+
+    @cached_property
+    def id_variable(self) -> str | None:
+        """The variable with the id of the one thing that a query is about; None where it is not so simple."""
+        if self.type is not OperationType.QUERY or not self.lasting:
+            return None
+        match self.node.selection_set.selections:
+            case (
+                FieldNode(
+                    arguments=(ArgumentNode(name=NameNode(value="id"), value=VariableNode() as given),)
+                ),
+            ):
+                return given.name.value
+            case _:
+                return None
 
     def variables(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The values of its variables, or what is wrong with those that were given."""

@@ -23,6 +23,10 @@ GRAPHQL_JSON = "application/graphql-response+json"
 LARGEST_BODY = 100 * 1024
 BODY_SECONDS = 10.0
 """How long a client may take to send its body."""
+ARRIVED = "atlas.arrived"
+"""Where the scope of a request has its body, if that came whole with its head."""
+_ASKED = "atlas.asked"
+"""Where it has the operation, if that was looked at."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DOCUMENT_ID = re.compile(r"sha256:([0-9a-f]{64})")
@@ -88,6 +92,18 @@ def _by_preference(accept: str) -> list[str]:
     return [name for name, quality in sorted(ranges, key=lambda range_: -range_[1]) if quality > 0]
 
 
+def arrived(request: Request) -> GraphQLRequest | None:
+    """The operation in a POST request that is here already; None for any other, and for what is none."""
+    body = request.scope.get(ARRIVED)
+    if request.method != "POST" or body is None or len(body) > LARGEST_BODY:
+        return None
+    try:
+        asked = request.scope[_ASKED] = request_of(_json(body, "The body"))
+    except Refused:
+        return None  # said when it is its turn
+    return asked
+
+
 async def read_request(request: Request) -> GraphQLRequest:
     """The operation in a GET or POST request. Raises Refused."""
     if request.method == "GET":
@@ -98,7 +114,8 @@ async def read_request(request: Request) -> GraphQLRequest:
     charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
     if content_type != JSON or any(charset not in ("utf-8", "utf8") for charset in charsets):
         raise Refused(415, f"Send {JSON} in UTF-8.")
-    return request_of(_json(await _body(request), "The body"))
+    known: GraphQLRequest | None = request.scope.get(_ASKED)
+    return known or request_of(_json(await _body(request), "The body"))
 
 
 def _from_query(given: Mapping[str, str]) -> dict[str, Any]:
@@ -112,6 +129,9 @@ def _from_query(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def _body(request: Request) -> bytes:
+    whole: bytes | None = request.scope.get(ARRIVED)
+    if whole is not None and len(whole) <= LARGEST_BODY:
+        return whole
     received = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -187,7 +187,8 @@ class Linked:
 
 
 @lru_cache(maxsize=512)
-def _by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
+def by_id(rows: RowMap, names: tuple[str, ...]) -> Select[Any]:
+    """The statement that reads these attributes of the rows with the keys `ids`."""
     # The kind goes with the row, for the sake of fields that give any kind of thing.
     kind: ColumnElement[str] = literal_column(f"'{rows.kind}'").label("kind_")
     found = select(*rows.selection(unlinked(names))).where(
@@ -203,9 +204,11 @@ async def load_row(
 ) -> Row | None:
     """The row with this key, whoever may see it; all asked for at one level come with one statement."""
     names = names or rows.always
+    if (foreseen := (rows, names, str(uuid))) in context.foreseen:
+        return context.foreseen[foreseen]
 
     async def load(keys: list[str]) -> list[Row | None]:
-        found = await context.database.fetch(_by_id(rows, names), ids=keys)
+        found = await context.database.fetch(by_id(rows, names), ids=keys)
         by_key = {row.uuid: row for row in found}
         return [by_key.get(key) for key in keys]
 

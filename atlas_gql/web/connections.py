@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from atlas_gql.schema.requests import ARRIVED
+
 REQUEST_SECONDS = 15.0
 """For a request to begin on a new connection, for its head to arrive, and for the next bytes of its body."""
 UPLOAD_SECONDS = 900.0
@@ -27,6 +29,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._head: int | None = 0
         self._began = 0.0
+        self._beginning = False
+        """Whether the head came with the bytes at hand: the request is answered after them."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         super().connection_made(transport)
@@ -38,6 +42,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        self._beginning = False
         if self._head is not None:
             self._head += len(data)
             if self._head > LARGEST_HEAD:
@@ -58,11 +63,15 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = None
+        self._beginning = True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._stop_waiting()
+        if self._beginning and self.cycle is not None:
+            scope: dict[str, Any] = self.cycle.scope  # type: ignore[assignment] # as any ASGI application may
+            scope[ARRIVED] = bytes(self.cycle.body)
 
     def _wait(self) -> None:
         self._stop_waiting()

@@ -106,6 +106,14 @@ def statements(monkeypatch: pytest.MonkeyPatch, quiet: Installation) -> list[str
             return await _original(self, statement, *args, **parameters)
 
         monkeypatch.setattr(Transaction, name, counted)
+    together = Transaction.together
+
+    async def all_counted(self, *asked):
+        if asyncio.get_running_loop() is quiet._loop:
+            seen.extend(str(statement) for statement, _ in asked)
+        return await together(self, *asked)
+
+    monkeypatch.setattr(Transaction, "together", all_counted)
     return seen
 
 

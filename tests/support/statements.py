@@ -30,4 +30,12 @@ def counted(atlas: Installation) -> Iterator[list[str]]:
                 return await _original(self, statement, *args, **parameters)
 
             patch.setattr(Transaction, name, noted)
+        together = Transaction.together
+
+        async def all_noted(self: Any, *asked: Any) -> Any:
+            if asyncio.get_running_loop() is atlas._loop:
+                seen.extend(str(statement) for statement, _ in asked)
+            return await together(self, *asked)
+
+        patch.setattr(Transaction, "together", all_noted)
         yield seen

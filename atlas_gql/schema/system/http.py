@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.requests import Request
+
 from atlas_gql.access.actors import Actor
 from atlas_gql.access.tokens import Plane
 from atlas_gql.db.database import ENGINE
@@ -28,6 +30,9 @@ class SystemEndpoint(GraphQLEndpoint):
     def __init__(self, *args: Any, host: Host, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._host = host
+
+    def _ahead(self, request: Request) -> None:  # noqa: ARG002 # what is read as the engine is read by itself
+        return None
 
     def _context(self, actor: Actor, request_id: str) -> SystemContext:
         return SystemContext(

@@ -136,6 +136,15 @@ def asker(atlas: Installation, admin_url: str) -> Iterator[Asker]:
                 return await _original(self, statement, *args, **given)
 
             patch.setattr(Transaction, name, counting)
+        together = Transaction.together
+
+        async def all_counting(self: Transaction, *asked: Any) -> Any:
+            if asyncio.get_running_loop() is atlas._loop:
+                for _ in asked:
+                    made.counted()
+            return await together(self, *asked)
+
+        patch.setattr(Transaction, "together", all_counting)
         try:
             yield made
         finally:
