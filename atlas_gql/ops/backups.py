@@ -20,7 +20,7 @@ from atlas_gql.ops.inputs import digest
 from atlas_gql.ops.items import Item
 from atlas_gql.ops.leases import Claim
 from atlas_gql.ops.retries import Left
-from atlas_gql.plugins.backups import CapturedPolicy
+from atlas_gql.plugins.backups import CapturedPolicy, WholeBackup
 
 _NEW = insert(backup_sets).values(
     {
@@ -230,12 +230,16 @@ def _row(policy: CapturedPolicy, failure: Failure | None) -> dict[str, Any]:
 
 
 class RunBackups:
-    """The backup set that one run captures (`Backups` of the plugin API)."""
+    """The tenant's backups as one run sees them (`Backups` of the plugin API)."""
 
     def __init__(self, database: ScopedDatabase, claim: Claim, left: Left) -> None:
         self._database = database
         self._claim = claim
         self._settled = left.settled
+
+    async def newest(self) -> WholeBackup | None:
+        row = await earlier.newest(self._database, tenant_id=self._claim.tenant_id)
+        return WholeBackup(id=row.id, completed_at=row.completed_at) if row else None
 
     async def had(self, policy_type: str) -> bool:
         claim = self._claim

@@ -16,6 +16,7 @@ from atlas_gql.graph import GraphClient
 from atlas_gql.ops import items
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.backups import RunBackups
+from atlas_gql.ops.children import Children
 from atlas_gql.ops.control import RunReleased
 from atlas_gql.ops.crash import AFTER_RESULT, crash_here
 from atlas_gql.ops.documents import RunDocuments
@@ -55,6 +56,7 @@ class Context:
         settings: RunSettings,
         left: Left,
         kept: RunLog,
+        children: Children,
     ) -> None:
         self._database = database
         self._kept = kept
@@ -75,6 +77,7 @@ class Context:
         self.restores = restores
         self.provider = provider
         self.documents = RunDocuments(database, claim)
+        self.start = children.start
         self.again = left.again
         self._settled = left.settled
         self._log = structlog.get_logger("atlas.plugin").bind(

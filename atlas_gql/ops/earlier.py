@@ -1,4 +1,4 @@
-"""What the tenant's last backup holds, for a run that captures the next one."""
+"""The tenant's last backups, and what they hold."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, cast, func, or_, select
+from sqlalchemy import ARRAY, Boolean, Text, any_, bindparam, cast, func, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from atlas_gql.db.database import ScopedDatabase
 from atlas_gql.db.tables import backup_contents, backup_items, backup_sets
+from atlas_gql.db.tables.backups import WHOLE
 
 _KIND = bindparam("kind", type_=Text)
 # The newest usable set, other than this one, that was to hold all policies of the kind.
@@ -42,6 +43,18 @@ _some = _KNOWN.where(backup_items.c.external_id == any_(bindparam("ids", type_=A
 _LAST = select(_some.c.external_id, _some.c.name, _some.c.platform, backup_contents.c.content).where(
     backup_contents.c.tenant_id == bindparam("of_tenant"), backup_contents.c.hash == _some.c.content_hash
 )
+
+_NEWEST = (
+    select(backup_sets.c.id, backup_sets.c.completed_at)
+    .where(backup_sets.c.tenant_id == bindparam("of_tenant"), literal_column(WHOLE, Boolean()))
+    .order_by(backup_sets.c.completed_at.desc())
+    .limit(1)
+)
+
+
+async def newest(database: ScopedDatabase, *, tenant_id: UUID) -> Any | None:
+    """The row behind `Backups.newest`."""
+    return await database.one(_NEWEST, of_tenant=tenant_id)
 
 
 async def had(database: ScopedDatabase, *, tenant_id: UUID, set_id: UUID, policy_type: str) -> bool:

@@ -157,15 +157,21 @@ _CLOSE_PLAN = (
     .values(state="failed")
 )
 
-# The end of a run makes room in its tenant: whoever waits longest there is due now.
+# The end of a run makes room in its tenant: whoever waits longest there is due now. What it started, and does
+# not wait for any more, is asked to stop.
 _WAKE_NEXT = text(
     """
+    WITH children AS (
+        UPDATE operation_runs SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+        WHERE parent_run_id = :run_id AND status <> 'completed'
+    )
     UPDATE operation_runs SET dispatch_after = clock_timestamp()
     WHERE id IN (
         SELECT waiting.id FROM operation_runs AS waiting
         JOIN tenants AS theirs ON theirs.id = waiting.tenant_id
         JOIN tenants AS ours ON ours.entra_tenant_id = theirs.entra_tenant_id
         WHERE ours.id = :tenant_id AND waiting.status = 'queued' AND waiting.internal = :internal
+            AND waiting.parent_run_id IS DISTINCT FROM :run_id
             AND (waiting.not_before IS NULL OR waiting.not_before <= clock_timestamp())
         ORDER BY waiting.created_at LIMIT 2
         FOR UPDATE OF waiting SKIP LOCKED
@@ -232,7 +238,7 @@ async def finish(
             await tx.execute(
                 _MARK_OVERLAPPED, closed=closed, of_run=run_id, since=row.started_at or row.finished_at
             )
-        await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id, internal=row.internal)
+        await tx.execute(_WAKE_NEXT, tenant_id=row.tenant_id, internal=row.internal, run_id=row.id)
         if not row.internal:
             await tx.execute(_TELL, run_id=run_id, tenant_id=row.tenant_id, workspace_id=row.workspace_id)
         crash_here(INSIDE_FINISH)

@@ -79,6 +79,7 @@ _CANDIDATE = (
         runs.c.writes,
         runs.c.crashes,
         runs.c.internal,
+        runs.c.parent_run_id,
         tenants.c.entra_tenant_id,
         func.coalesce(providers.c.cloud, literal("none")).label("cloud"),
     )
@@ -92,7 +93,8 @@ _LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key")
 
 # Of the real tenant, whichever workspaces hold it.
 _RUNNING = select(
-    func.count().label("of_tenant"),
+    # What another one waits for takes no place of its own.
+    func.count().filter(runs.c.parent_run_id.is_(None)).label("of_tenant"),
     func.count().filter(runs.c.writes).label("writing"),
 ).select_from(runs.join(tenants, runs.c.tenant_id == tenants.c.id)).where(
     runs.c.status == "running",
@@ -156,8 +158,9 @@ async def claim(
 ) -> Claim | None:
     """Claim a run, or give None: it is gone, finished, held, not due, or its tenant is busy.
 
-    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes; those of
-    listeners are counted by themselves. `alone`
+    At most `tenant_limit` runs of one real tenant run at once, and at most one of them writes. Those of
+    listeners are counted by themselves; a run that another one started is not, for that one waits for it in
+    its own place. `alone`
     says whether this process carries nothing else; a run that crashed before wants that, else
     MustBeAlone is raised.
     """
@@ -193,7 +196,9 @@ async def _claim(
         is_internal=candidate.internal,
         entra_tenant_id=candidate.entra_tenant_id,
     )
-    if busy is not None and (busy.of_tenant >= tenant_limit or (candidate.writes and busy.writing)):
+    assert busy is not None  # counts
+    full = candidate.parent_run_id is None and busy.of_tenant >= tenant_limit
+    if full or (candidate.writes and busy.writing):
         return None
     return await tx.one(_CLAIM, run_id=run_id, worker_name=worker, ttl=ttl, is_alone=alone)
 

@@ -1,9 +1,9 @@
 """Forgetting ended runs after a while; what they did stays in the audit trail.
 
-Kept whatever their age are the newest run of each target, unless it is a listener's, all runs of a plan that
-may still be executed (a retry asks them what is done), and every run that a kept one retries. Backup sets,
-restore runs and audit entries do not depend on runs and are not touched; a run's items, log and idempotency
-keys go with it.
+Kept whatever their age are the newest run of each target, unless it is a listener's or another run started it,
+all runs of a plan that may still be executed (a retry asks them what is done), and every run that a kept one
+retries or was started by. Backup sets, restore runs and audit entries do not depend on runs and are not
+touched; a run's items, log and idempotency keys go with it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from atlas_gql.db.database import ENGINE, Database
 
-# Newest first: a retry goes before the run that it retries, or with it.
+# Newest first: a retry goes before the run that it retries, or with it; so does what a run started.
 _PRUNABLE = text(
     """
     WITH RECURSIVE ranked AS (
-        SELECT id, retry_of, (internal OR row_number() OVER (
+        SELECT id, retry_of, parent_run_id, (internal OR parent_run_id IS NOT NULL OR row_number() OVER (
                 PARTITION BY tenant_id, type, target ORDER BY created_at DESC, id DESC
             ) > 1)
             AND status = 'completed' AND finished_at < clock_timestamp() - :age
@@ -30,9 +30,10 @@ _PRUNABLE = text(
             ) AS old
         FROM operation_runs AS run
     ), kept AS (
-        SELECT id, retry_of FROM ranked WHERE NOT old
+        SELECT id, retry_of, parent_run_id FROM ranked WHERE NOT old
         UNION
-        SELECT run.id, run.retry_of FROM operation_runs AS run JOIN kept ON kept.retry_of = run.id
+        SELECT run.id, run.retry_of, run.parent_run_id FROM operation_runs AS run
+        JOIN kept ON run.id IN (kept.retry_of, kept.parent_run_id)
     )
     SELECT id FROM operation_runs AS run
     WHERE NOT EXISTS (SELECT FROM kept WHERE kept.id = run.id)
@@ -47,7 +48,9 @@ _HOLD = text(
 _DELETE = text(
     """
     DELETE FROM operation_runs AS run
-    WHERE id = ANY (:ids) AND NOT EXISTS (SELECT FROM operation_runs AS later WHERE later.retry_of = run.id)
+    WHERE id = ANY (:ids) AND NOT EXISTS (
+        SELECT FROM operation_runs AS later WHERE later.retry_of = run.id OR later.parent_run_id = run.id
+    )
     """
 ).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 

@@ -100,7 +100,10 @@ _RUNS_ELSEWHERE = text(
         SELECT run.id FROM operation_runs AS run
         JOIN restore_runs AS plan ON plan.id = run.subject_id AND plan.tenant_id = run.tenant_id
         WHERE plan.source_tenant_id = :tenant_id AND plan.tenant_id <> :tenant_id
-            AND NOT EXISTS (SELECT FROM operation_runs AS later WHERE later.retry_of = run.id)
+            AND NOT EXISTS (
+                SELECT FROM operation_runs AS later
+                WHERE later.retry_of = run.id OR later.parent_run_id = run.id
+            )
         LIMIT 10
     )
     """
@@ -124,8 +127,11 @@ _END = text("DELETE FROM tenants WHERE id = :tenant_id")
 
 
 def _deleting(table: Table, at_once: int) -> Any:
-    """The statement that deletes some of a tenant's rows; a run goes after those that retry it."""
-    leaf = "NOT EXISTS (SELECT FROM operation_runs AS later WHERE later.retry_of = part.id)"
+    """The statement that deletes some of a tenant's rows; a run goes after what it led to."""
+    leaf = (
+        "NOT EXISTS (SELECT FROM operation_runs AS later"
+        " WHERE later.retry_of = part.id OR later.parent_run_id = part.id)"
+    )
     return text(
         f"DELETE FROM {table.name} WHERE ctid = ANY (ARRAY("  # noqa: S608 # literals
         f" SELECT ctid FROM {table.name} AS part WHERE tenant_id = :tenant_id"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, Table, bindparam, select
 
-from atlas_gql.access.actors import Proof
+from atlas_gql.access.actors import Actor, Proof
 from atlas_gql.access.tokens import actors_again
 from atlas_gql.db.database import ENGINE, Database
 from atlas_gql.db.tables import (
@@ -53,7 +53,27 @@ def references(input_type: Any) -> dict[str, Ref]:
     return {name: ref for name, hint in hints.items() if (ref := metadata(hint, Ref))}
 
 
-async def check_rights(database: Database, held: Claim, operation: Operation[Any], given: Any) -> None:
+async def check_start(database: Database, held: Claim, operation: Operation[Any], given: Any) -> Actor:
+    """The initiator of a run may start an operation in its tenant as well; gives who that is.
+
+    Raises OperationFailure, as `check_rights`; NOT_FOUND for what the input names and is not there, and
+    for a target in another tenant.
+    """
+    for name, ref in references(operation.input).items():
+        if (id_ := getattr(given, name)) is None:
+            continue
+        place = await database.scope(ENGINE).one(_place(ref.kind), thing=id_)
+        tenant_id = held.tenant_id if name == operation.target.field or place is None else place.tenant_id
+        if place is None or (place.workspace_id, place.tenant_id) != (held.workspace_id, tenant_id):
+            raise OperationFailure(
+                f"{operation.type} cannot be started: what its {name} names is not there.",
+                reason=ReasonCode.NOT_FOUND,
+                code="start_refused",
+            )
+    return await check_rights(database, held, operation, given)
+
+
+async def check_rights(database: Database, held: Claim, operation: Operation[Any], given: Any) -> Actor:
     """The initiator still holds all that the start asked for, on the tenant and on what the input names.
 
     Raises OperationFailure, INITIATOR_NOT_PERMITTED, when not; costs one statement, and one for each
@@ -79,6 +99,8 @@ async def check_rights(database: Database, held: Claim, operation: Operation[Any
                 reason=ReasonCode.INITIATOR_NOT_PERMITTED,
                 code="not_permitted",
             )
+    assert actor is not None  # who holds something
+    return actor
 
 
 def _named(operation: Operation[Any], given: Any) -> list[tuple[str, UUID, str]]:

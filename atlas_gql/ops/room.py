@@ -17,22 +17,31 @@ class Room:
     """The runs that one process carries; used on its event loop only."""
 
     def __init__(self) -> None:
-        self._present: set[UUID] = set()
+        self._present: dict[UUID, UUID | None] = {}
+        """Each with the run that it is inside of: which started it, and waits for it."""
         self._reserved: UUID | None = None
         self._until = 0.0
 
-    def enter(self, run_id: UUID) -> bool:
-        """Come in, unless the process is kept for another run, or the run is here already."""
+    def enter(self, run_id: UUID, *, inside: UUID | None = None) -> bool:
+        """Come in, unless the process is kept for another run, or the run is here already.
+
+        What is inside of a run that is here comes in always: that run would not end without it.
+        """
         if run_id in self._present:
             return False
-        if self._reserved not in (None, run_id) and time.monotonic() < self._until:
+        if inside is None and self._reserved not in (None, run_id) and time.monotonic() < self._until:
             return False
-        self._present.add(run_id)
+        self._present[run_id] = inside
         return True
 
     def is_alone(self, run_id: UUID) -> bool:
-        """Whether nothing but this run is here."""
-        return self._present <= {run_id}
+        """Whether nothing but this run is here, and what waits for it."""
+        waiting: set[UUID] = set()
+        at: UUID | None = run_id
+        while at is not None:
+            waiting.add(at)
+            at = self._present.get(at)
+        return self._present.keys() <= waiting
 
     def reserve(self, run_id: UUID) -> None:
         """Let nothing in but this run, until it has left, or did not come."""
@@ -43,6 +52,6 @@ class Room:
     def leave(self, run_id: UUID) -> None:
         """Go; a run that was alone frees the process."""
         alone = self.is_alone(run_id)
-        self._present.discard(run_id)
+        self._present.pop(run_id, None)
         if self._reserved == run_id and alone:
             self._reserved = None

@@ -23,8 +23,10 @@ from atlas_gql.db.tables import idempotency_keys, providers, tenants
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.errors import IdempotencyConflict, NotFound, RunConflict, TenantArchived, WritesNotEnabled
 from atlas_gql.ops import backups, restores, retries, selections
+from atlas_gql.ops.control import LeaseLost
 from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
+from atlas_gql.ops.leases import fence
 from atlas_gql.ops.retries import Retry
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.plugins.restores import Mentioned, RestorePlan
@@ -70,6 +72,7 @@ RUN_COLUMNS = (
     "input_hash",
     "writes",
     "retry_of",
+    "parent_run_id",
     "initiator_kind",
     "initiator_id",
     "initiator_name",
@@ -105,6 +108,28 @@ _TENANT = (
     # Held as the run's row will hold it: no purge begins in between.
     .with_for_update(read=True, key_share=True, of=tenants)
 )
+
+
+# What is there to be waited for was not lost meanwhile, and does not end before this is committed.
+_STILL_HELD = select(runs.c.id).where(fence()).with_for_update(read=True, key_share=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """The run that starts another one, as its attempt."""
+
+    run_id: UUID
+    attempt: int
+    initiator_kind: str
+
+    @property
+    def mutation(self) -> str:
+        """Under which its starts are kept with their keys."""
+        return f"run:{self.run_id}"
+
+    def hash(self, payload: Mapping[str, Any]) -> bytes:
+        """What tells its start from every other one: no two runs wait for one that both started."""
+        return digest([self.mutation, payload])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +196,8 @@ class Attempt:
         given: Any,
         idempotency_key: str | None,
         request_id: str | None,
-        retry: Retry | None,
+        retry: Retry | None = None,
+        parent: Parent | None = None,
     ) -> None:
         self._tx = tx
         self._actor = actor
@@ -183,8 +209,9 @@ class Attempt:
         self._request_id = request_id
         self._payload = _cleaned(dump(given))
         self._retry = retry
-        self.hash = retry.hash(self._payload) if retry else digest(self._payload)
-        self._mutation = retries.MUTATION if retry else operation.mutation
+        self._parent = parent
+        self.hash = from_.hash(self._payload) if (from_ := retry or parent) else digest(self._payload)
+        self._mutation = parent.mutation if parent else retries.MUTATION if retry else operation.mutation
         self.run_id = new_id()
         target = operation.target
         self._goes_on = retry is not None and target.is_new and not target.whole
@@ -192,6 +219,8 @@ class Attempt:
         self.subject_id: UUID = getattr(given, target.field) if target.field else before or new_id()
 
     async def run(self) -> Started:
+        if self._parent is not None:
+            await self._hold(self._parent)
         if self._key is not None and (before := await self._replay(self._key)):
             return before
         await self._look_at_tenant()
@@ -210,6 +239,10 @@ class Attempt:
         if self._operation.audit_action and not self._operation.writes:
             await self._audit_start(self._operation.audit_action)
         return Started(run_id=self.run_id, deduplicated=False)
+
+    async def _hold(self, parent: Parent) -> None:
+        if await self._tx.one(_STILL_HELD, run_id=parent.run_id, attempt=parent.attempt) is None:
+            raise LeaseLost
 
     async def _replay(self, key: str) -> Started | None:
         """The run that an earlier start with this key led to, whether it has ended or not."""
@@ -268,7 +301,8 @@ class Attempt:
             "input_hash": self.hash,
             "writes": operation.writes,
             "retry_of": self._retry.run_id if self._retry else None,
-            "initiator_kind": "user",
+            "parent_run_id": self._parent.run_id if self._parent else None,
+            "initiator_kind": self._parent.initiator_kind if self._parent else "user",
             "initiator_id": actor.user_id,
             "initiator_name": actor.name,
             "token_id": actor.token_id,

@@ -26,6 +26,7 @@ from atlas_gql.graph import GraphClient
 from atlas_gql.metrics import Meter
 from atlas_gql.ops.apply import RestoreWriter
 from atlas_gql.ops.carry import carry_out
+from atlas_gql.ops.children import Children
 from atlas_gql.ops.context import Context
 from atlas_gql.ops.control import LeaseLost, RunCancelled, RunReleased, meant
 from atlas_gql.ops.crash import AFTER_CLAIM, BEFORE_FINISH, crash_here
@@ -114,9 +115,12 @@ class Tracker:
         self._meter = meter or Meter()
         self._room = Room()
 
-    async def carry(self, run_id: UUID) -> None:
-        """Claim a run and carry it to its end; a run that cannot be claimed is left alone."""
-        if not self._room.enter(run_id):
+    async def carry(self, run_id: UUID, *, inside: UUID | None = None) -> None:
+        """Claim a run and carry it to its end; a run that cannot be claimed is left alone.
+
+        `inside` is the run of this process that started it and waits for it.
+        """
+        if not self._room.enter(run_id, inside=inside):
             return
         try:
             held = await self._claim(run_id)
@@ -156,12 +160,16 @@ class Tracker:
         self._meter.claimed.add(held.type)
         self._watch.add(held)
         crash_here(AFTER_CLAIM)
+        children = Children(
+            self._database, held, self._operations, lambda run_id: self.carry(run_id, inside=held.run_id)
+        )
         try:
-            await self._carry(held, say)
+            await self._carry(held, children, say)
         finally:
             self._watch.remove(held)
+            await children.settled()
 
-    async def _carry(self, held: Claim, say: Any) -> None:
+    async def _carry(self, held: Claim, children: Children, say: Any) -> None:
         failure: Failure | None = None
         returned: Any = None
         cancelled = False
@@ -171,7 +179,7 @@ class Tracker:
             return round(time.monotonic() - begun, 3)
 
         try:
-            returned = await self._handle(held)
+            returned = await self._handle(held, children)
         except LeaseLost:
             say.warning("lease lost, run left to its next attempt", seconds=seconds())
             self._meter.lost.add()
@@ -221,7 +229,7 @@ class Tracker:
                 await asyncio.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _handle(self, held: Claim) -> Any:
+    async def _handle(self, held: Claim, children: Children) -> Any:
         """Let the operation's handler do its work; gives its result, as it is kept."""
         operation = (self._listeners if held.row.internal else self._operations).get(held.type)
         if operation is None:
@@ -260,6 +268,7 @@ class Tracker:
             settings=self._settings,
             left=left,
             kept=kept,
+            children=children,
         )
         try:
             async with kept.open():

@@ -20,6 +20,7 @@ from atlas_gql.plugins.api import (
     Capability,
     Doc,
     Documents,
+    EndedRun,
     FinishedRun,
     Listener,
     Operation,
@@ -35,7 +36,7 @@ from atlas_gql.plugins.api import (
     hookimpl,
     new,
 )
-from atlas_gql.plugins.backups import Backups, CapturedPolicy, policy_key
+from atlas_gql.plugins.backups import Backups, CapturedPolicy, WholeBackup, policy_key
 from atlas_gql.plugins.restores import (
     Mentioned,
     PlannedPolicy,
@@ -67,6 +68,7 @@ __all__ = [
     "Doc",
     "Documents",
     "DomainError",
+    "EndedRun",
     "Family",
     "Filter",
     "FinishedRun",
@@ -107,6 +109,7 @@ __all__ = [
     "Tenant",
     "ValidationError",
     "WarningCode",
+    "WholeBackup",
     "WriteStrategy",
     "contract_of",
     "existing",

@@ -45,6 +45,7 @@ from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.plugins.backups import Backups
 from atlas_gql.plugins.restores import Mentioned, RestorePlan, Restores
+from atlas_gql.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from atlas_gql.plugins.verification import Provider
@@ -414,6 +415,22 @@ class Start(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class EndedRun(Generic[Given]):
+    """A run that was started by another one, at its end.
+
+    .. versionadded:: 0.1
+    """
+
+    id: UUID
+    outcome: str
+    """`succeeded`, `partially_succeeded`, `failed` or `cancelled`."""
+    result: Given | None
+    """What it returned; None where it ended before that."""
+    failure_reason: ReasonCode | None
+    failure_message: str | None
+
+
 class Documents(Protocol):
     """JSON documents by key, of one plugin and one tenant: what a plugin knows from one run to the next.
 
@@ -467,6 +484,21 @@ class RunContext(Protocol):
     @property
     def provider(self) -> Provider:
         """How Atlas reaches this tenant, to verify it."""
+        ...
+
+    async def start(
+        self, type: str, given: Mapping[str, Any] | None = None, *, result: builtins.type[Given]
+    ) -> EndedRun[Given]:
+        """Start another operation in this tenant, for the user whom this run is for, and wait for its end.
+
+        `given` is its input, as the run's own mutation takes it, by Python's names; `result` a dataclass
+        that what it returns is read into, field by field. Called again with the same, also by a later
+        attempt, it gives the same run. Raises OperationFailure when it cannot be started: it writes to
+        Microsoft, the user may not, its input does not fit, or nothing of that type is installed; and when
+        what it returned does not fit `result`.
+
+        .. versionadded:: 0.1
+        """
         ...
 
     async def later(self, after: timedelta) -> NoReturn:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from atlas_gql.errors import OperationFailure
 
@@ -44,11 +46,31 @@ def policy_key(policy_type: str, policy_id: str) -> str:
     return f"{policy_type}/{policy_id}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class WholeBackup:
+    """A complete backup set of all kinds of policy.
+
+    .. versionadded:: 0.1
+    """
+
+    id: UUID
+    completed_at: datetime
+
+
 class Backups(Protocol):
-    """The tenant's backup set that this run captures.
+    """The tenant's backups, and the set that this run captures, if it captures one.
 
     The last backup of a kind is the newest complete or partial set that was to hold all its policies.
     """
+
+    async def newest(self) -> WholeBackup | None:
+        """The newest complete backup set of all kinds; None where there is none.
+
+        Neither the state before a restore nor an imported set is one.
+
+        .. versionadded:: 0.1
+        """
+        ...
 
     async def had(self, policy_type: str) -> bool:
         """Whether the last backup of a kind holds policies of it whose assignments are known."""

@@ -294,6 +294,12 @@ RUN_RETRIES = Listing(
     sort=NEWEST_FIRST,
     descending=True,
 )
+RUN_CHILDREN = Listing(
+    rows=maps.OPERATION_RUN,
+    of=(operation_runs.c.tenant_id, operation_runs.c.parent_run_id),
+    sort=NEWEST_FIRST,
+    descending=True,
+)
 RUN_ITEMS = Listing(
     rows=maps.RUN_ITEM,
     of=(run_items.c.run_id,),

@@ -220,6 +220,7 @@ OPERATION_RUN: RowMap = row_map(
     links={
         "tenant": Link(to=lambda: TENANT, by="tenant_id"),
         "retryOf": Link(to=lambda: OPERATION_RUN, by="retry_of_id"),
+        "parent": Link(to=lambda: OPERATION_RUN, by="parent_id"),
     },
     reads={
         "counters": ("total", "processed", "failed", "skipped"),
@@ -234,6 +235,7 @@ OPERATION_RUN: RowMap = row_map(
     subject_there=_SUBJECT_THERE,
     initiator_uuid=cast(operation_runs.c.initiator_id, Text),
     retry_of_id=operation_runs.c.retry_of,
+    parent_id=operation_runs.c.parent_run_id,
     input=operation_runs.c.input,
     verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
     returned=operation_runs.c.result,

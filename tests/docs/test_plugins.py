@@ -137,6 +137,21 @@ def test_the_second_plugin_reviews_a_plan(reviewed: Place):
     assert 5 < reviewed.run("exampleReview", given)["counters"]["total"] < 63
 
 
+def test_the_second_plugin_builds_on_another_one(reviewed: Place):
+    backup = backed_up(reviewed)
+    given = {"tenantId": reviewed.tenant_id, "backupSetId": backup}
+    of_run = "... on OperationRun { result { json } children { nodes { type } } }"
+    query = f"query C($id: ID!) {{ node(id: $id) {{ {of_run} }} }}"
+    found = []
+    for _ in range(2):
+        run = reviewed.run("exampleCheck", given)
+        node = reviewed.ask(query, id=run["id"])["data"]["node"]
+        found.append((run["outcome"], node["result"]["json"], node["children"]["nodes"]))
+        damaged(reviewed)
+    child = [{"type": "assignments.compare"}]
+    assert found == [("SUCCEEDED", {"unchanged": True}, child), ("SUCCEEDED", {"unchanged": False}, child)]
+
+
 def test_the_second_plugin_adds_a_capability(reviewed: Place):
     query = "query V($id: ID!) { tenant(id: $id) { viewerCapabilities } }"
     backup = backed_up(reviewed)

@@ -133,6 +133,7 @@ class OperationRun(Node):
     subject_id: strawberry.Private[Any]
     subject_there: strawberry.Private[bool]
     retry_of_id: strawberry.Private[Any]
+    parent_id: strawberry.Private[Any]
     verified: strawberry.Private[Any]
     returned: strawberry.Private[Any]
     moment: strawberry.Private[str]
@@ -224,6 +225,17 @@ class OperationRun(Node):
     )
     async def retries(self, info: Info, first: First = 25, after: After = None) -> RunConnection | None:
         return await lists.RUN_RETRIES.page(
+            info, self.tenant_id, self.uuid, first=first, after=after, connection=RunConnection
+        )
+
+    @resolved("The run that started it and waits for it, if one did.", HasCapability(Capability.RUNS_VIEW))
+    async def parent(self, info: Info) -> OperationRun | None:
+        row: OperationRun | None = await linked(info, self, "parent", OPERATION_RUN)
+        return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @resolved("The runs that it started, the newest first.", HasCapability(Capability.RUNS_VIEW))
+    async def children(self, info: Info, first: First = 25, after: After = None) -> RunConnection | None:
+        return await lists.RUN_CHILDREN.page(
             info, self.tenant_id, self.uuid, first=first, after=after, connection=RunConnection
         )
 

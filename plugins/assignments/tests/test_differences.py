@@ -17,11 +17,9 @@ def policy(n: int, action: str, **more: Any) -> ShownPolicy:
     return ShownPolicy(policy_type="mobileApps", id=str(n), name=f"p{n}", action=action, **more)
 
 
-def change(
-    kind: str, name: str | None = "g", *, of: str = "group", excluded: bool = False, **more: Any
-) -> Any:
-    target = {"kind": of, "id": "1", "name": name, "excluded": excluded}
-    return {"change": kind, "target": target, "fields": [], **more}
+def change(kind: str, name: str | None = "g", *, of: str = "group", fields: Any = (), **more: Any) -> Any:
+    target = {"kind": of, "id": "1", "name": name, "excluded": False, **more}
+    return {"change": kind, "target": target, "fields": [{"field": field} for field in fields]}
 
 
 def test_every_policy_is_counted_once() -> None:

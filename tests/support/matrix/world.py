@@ -271,6 +271,7 @@ class World:
             subject_kind="BackupSet",
             subject_id=backup,
             retry_of=first,
+            parent_run_id=first,
         )
         self._add(
             "run_items",
