@@ -1,8 +1,8 @@
 """Forgetting ended runs after a while; what they did stays in the audit trail.
 
-Kept whatever their age are the newest run of each target, unless it is a listener's or another run started it,
-all runs of a plan that may still be executed (a retry asks them what is done), and every run that a kept one
-retries or was started by. Backup sets, restore runs and audit entries do not depend on runs and are not
+Kept whatever their age are the newest run of each target, unless it is a listener's or another run started
+it, all runs of a plan that may still be executed (a retry asks them what is done), and every run that a kept
+one retries or was started by. Backup sets, restore runs and audit entries do not depend on runs and are not
 touched; a run's items, log and idempotency keys go with it.
 """
 
