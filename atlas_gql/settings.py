@@ -68,7 +68,8 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         default=None,
-        description="Base64 of 32 random bytes; seals credentials and signs messages. Several, separated by"
+        description="Base64 of 32 random bytes; seals credentials and secrets of plugins, and signs messages."
+        " Several, separated by"
         " commas: the first seals, all open. Generated beside the embedded server when absent.",
     )
     assertion_dir: Path | None = Field(

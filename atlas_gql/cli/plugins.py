@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atlas_gql.cli import plugin_settings
 from atlas_gql.cli.output import AsJson, show
 from atlas_gql.cli.scaffold import package_of, write_plugin
 from atlas_gql.settings import load_settings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from atlas_gql.plugins.loading import Installed
 
 app = typer.Typer(name="plugins", help="What adds operations to Atlas.", no_args_is_help=True)
+app.add_typer(plugin_settings.app)
 
 
 @app.command("list")

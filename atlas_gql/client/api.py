@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ class Api:
         end, pause = time.monotonic() + patience, 0.2
         while True:
             try:
-                return self._send(name, variables)
+                return self.send(document(name), variables)
             except NoAnswer:
                 if time.monotonic() + pause > end:
                     raise
@@ -99,7 +99,7 @@ class Api:
 
     def change(self, name: str, /, **given: Any) -> dict[str, Any]:
         """The payload of a mutation, which is sent once. Raises Refused for an error in its result."""
-        ((_, result),) = self._send(name, {"input": given}).items()
+        ((_, result),) = self.send(document(name), {"input": given}).items()
         if "message" in result:
             raise _refusal(result)
         return dict(result)
@@ -116,16 +116,14 @@ class Api:
                 raise self._failure(answer)
             yield answer
 
-    def _send(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def send(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The `data` of an operation, which is sent once."""
         with self._answering():
-            answer = self._http.post("/graphql", json={"query": document(name), "variables": variables})
+            answer = self._http.post("/graphql", json={"query": text, "variables": variables})
         if answer.status_code in _BUSY:
             raise self._busy(answer)
-        body = body_of(answer)
-        if body.get("errors"):
-            raise _error(body["errors"][0])
-        data = body.get("data")
-        if not isinstance(data, dict):
+        data = data_of(body_of(answer))
+        if data is None:
             raise ApiError(f"{answer.url} is no Atlas: it answers without data.")
         return data
 
@@ -150,6 +148,14 @@ class Api:
 
     def _busy(self, answer: httpx.Response) -> NoAnswer:
         return NoAnswer(f"{self.url} answers {answer.status_code}: it cannot work at the moment.")
+
+
+def data_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The `data` of an answer; None where it has none. Raises ApiError for the first of its errors."""
+    if body.get("errors"):
+        raise _error(body["errors"][0])
+    data = body.get("data")
+    return data if isinstance(data, dict) else None
 
 
 def body_of(answer: httpx.Response) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class _Sealed:
         tenant: ColumnElement[Any] | None = None,
     ) -> None:
         there = table.c.sealed.is_not(None)
+        self.table = table
         self.count = select(func.count().label("total")).select_from(table).where(there)
         self.next: Select[Any] = (
             select(
@@ -61,7 +62,7 @@ class _Sealed:
         self.keys = select(table.c.key_id).distinct().where(there)
 
 
-_ALL = (
+SEALED = (
     _Sealed(
         "credential",
         credentials,
@@ -104,9 +105,9 @@ async def reseal(
     done: doing it again goes on from there.
     """
     scope = database.scope(ENGINE)
-    total = sum([(await scope.fetch(one.count))[0].total for one in _ALL])
+    total = sum([(await scope.fetch(one.count))[0].total for one in SEALED])
     seen, resealed, unopened = 0, 0, list[Row]()
-    for one in _ALL:
+    for one in SEALED:
         after = UUID(int=0)
         while True:
             async with scope.begin() as tx:
@@ -120,7 +121,7 @@ async def reseal(
             resealed += len(anew)
             unopened += closed
             progress(seen, max(seen, total))
-    used = {row.key_id for one in _ALL for row in await scope.fetch(one.keys)}
+    used = {row.key_id for one in SEALED for row in await scope.fetch(one.keys)}
     old = sealer.key_ids[1:]
     return Rotation(
         resealed=resealed,

@@ -25,7 +25,7 @@ from atlas_gql.plugins.settings import hints_of, secrets_of
 from atlas_gql.schema.changes import change_field
 from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.errors import ErrorTypes
-from atlas_gql.schema.inputs import Converted, InputTypes, plain_text, sentence, words
+from atlas_gql.schema.inputs import InputTypes, plain_text, sentence, words
 from atlas_gql.schema.mutations import TENANT_OF
 from atlas_gql.schema.permissions import Guard, HasCapability
 from atlas_gql.schema.results import ResultTypes
@@ -65,10 +65,11 @@ class SettingsTypes:
         annotations = {name: type_ for name, (type_, _) in more.items()}
         fields = {name: strawberry.field(description=text) for name, (_, text) in more.items()}
         for name, hint in hints_of(of).items():
-            secret = name in secrets_of(of)
-            annotation, readers[name] = (
-                _SECRET if secret else self._inputs.converted(hint, _place(plugin, name))
-            )
+            if name in secrets_of(of):
+                annotation, readers[name] = str, _read_secret
+            else:
+                converted = self._inputs.converted(hint, _place(plugin, name))
+                annotation, readers[name] = converted.annotation, converted.read
             annotations[name] = Optional[annotation]  # noqa: UP045 # a value
             fields[name] = strawberry.field(description=_description(name, of), default=strawberry.UNSET)
         name = f"Set{pascal(plugin)}SettingsInput"
@@ -173,4 +174,5 @@ def _description(name: str, of: Any) -> str:
     return doc.text if doc else words(name)
 
 
-_SECRET = Converted(str, lambda value, field: Secret(plain_text(value, field)))
+def _read_secret(value: str, field: str) -> Secret[str]:
+    return Secret(plain_text(value, field))

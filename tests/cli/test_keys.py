@@ -8,6 +8,7 @@ import orjson
 import psycopg
 import pytest
 
+from atlas_gql.db.tables import metadata
 from atlas_gql.providers import resealing
 from atlas_gql.providers.sealing import Sealed, Sealer, generate_key
 from atlas_gql.testing.postgres import fresh_database
@@ -136,3 +137,37 @@ def test_a_rotation_is_audited(atlas, credentials, environment, monkeypatch):
         ).fetchall()
     key_id = Sealer.from_text(new).key_ids[0]
     assert found == [("command", {"resealed": 1, "keyId": key_id})]
+
+
+def test_settings_that_no_key_opens_are_named(atlas, made, environment):
+    made("workspace", "create", "Northwind")
+    tenant = ("--entra-tenant-id", str(uuid.uuid4()), "--primary-domain", "eu.example")
+    made("tenant", "create", "EU", "--workspace", "Northwind", *tenant)
+    sealed = Sealer.from_text(generate_key()).seal("{}", row=uuid.uuid4())
+    with psycopg.connect(environment["admin"]) as connection:
+        for into, whose, source in (
+            ("plugin_settings (", "", ""),
+            ("plugin_tenant_settings (tenant_id, workspace_id, ", "id, workspace_id,", "FROM tenants"),
+        ):
+            connection.execute(
+                f"INSERT INTO {into} id, plugin, secrets, sealed, key_id)"
+                f" SELECT {whose} gen_random_uuid(), 'example', '{{s}}', %s, %s {source}",
+                (sealed.data, sealed.key_id),
+            )
+    result = atlas("keys", "rotate")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-2:] == [
+        "No key opens the settings of the plugin example: `atlas plugins settings set` gives it new secrets.",
+        "No key opens the settings of the plugin example for EU of Northwind: `atlas tenants settings set`"
+        " gives it new secrets.",
+    ]
+    unopened = orjson.loads(atlas("keys", "rotate", "--json").stdout)["unopened"]
+    assert [(row["kind"], row["name"], row["workspace"], row["tenant"]) for row in unopened] == [
+        ("installation", "example", None, None),
+        ("tenant", "example", "Northwind", "EU"),
+    ]
+
+
+def test_everything_that_is_sealed_is_sealed_anew():
+    holding = {table.name for table in metadata.sorted_tables if "sealed" in table.columns}
+    assert {one.table.name for one in resealing.SEALED} == holding

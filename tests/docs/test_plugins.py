@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
 import importlib.util
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
+import time
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +206,50 @@ def test_the_second_plugin_refuses_a_plan_that_failed(reviewed: Place):
         loopback.delete(faults).raise_for_status()
     answer = reviewed.start("exampleReview", {"restoreRunId": failed["subject"]["id"]})
     assert (answer["__typename"], answer["code"]) == ("ExamplePlanUnfinished", "PLAN_UNFINISHED")
+
+
+NOTES = """
+query Notes($id: ID!) {
+  tenant(id: $id) {
+    runs(first: 5, filter: {internal: true, type: ["example.note"]}) {
+      nodes { status items { nodes { result } } }
+    }
+  }
+}
+"""
+PLANNED = """
+query Planned($id: ID!) {
+  tenant(id: $id) { runs(first: 5, filter: {type: ["assignments.plan"]}) { nodes { uuid } } }
+}
+"""
+SETTING = """
+mutation Set($input: SetExampleSettingsInput!) {
+  setExampleSettings(input: $input) {
+    ... on TenantPayload { tenant { exampleSettings { inbox signingSecretIsSet } } }
+    ... on ValidationError { field message }
+  }
+}
+"""
+
+
+def test_the_second_plugin_is_set_and_signs_what_it_notes(reviewed: Place):
+    def give(**values: str) -> dict[str, Any]:
+        given = {"tenantId": reviewed.tenant_id, **values}
+        result: dict[str, Any] = reviewed.ask(SETTING, input=given)["data"]["setExampleSettings"]
+        return result
+
+    assert give(inbox="ftp://inbox.example") == {"field": "inbox", "message": "An inbox is reached by https."}
+    secret = secrets.token_urlsafe(20)
+    assert give(inbox="https://inbox.example", signingSecret=secret) == {
+        "tenant": {"exampleSettings": {"inbox": "https://inbox.example", "signingSecretIsSet": True}}
+    }
+    planned(reviewed, backed_up(reviewed))
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        notes = reviewed.ask(NOTES, id=reviewed.tenant_id)["data"]["tenant"]["runs"]["nodes"]
+        if notes and notes[0]["status"] == "COMPLETED":
+            break
+        time.sleep(0.05)
+    run = reviewed.ask(PLANNED, id=reviewed.tenant_id)["data"]["tenant"]["runs"]["nodes"][0]["uuid"]
+    signed = hmac.new(secret.encode(), run.encode(), "sha256").hexdigest()
+    assert notes == [{"status": "COMPLETED", "items": {"nodes": [{"result": signed}]}}]

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from atlas_gql.cli.output import AsJson, show, tell
+from atlas_gql.cli.remote import plugin_settings
 from atlas_gql.cli.remote.connection import OfProfile, OfWorkspace, connected
 from atlas_gql.cli.remote.words import moment, word
 from atlas_gql.client.references import find_tenant, find_workspace
 
 app = typer.Typer(name="tenants", help="The tenants of a workspace.", no_args_is_help=True)
+app.add_typer(plugin_settings.app)
 
 Named = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by name, domain or id.")]
 
