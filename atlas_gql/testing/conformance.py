@@ -52,9 +52,11 @@ def undocumented(loaded: Loaded) -> Iterator[str]:
     """What nothing describes, or not in a sentence."""
     for operation in loaded.operations.values():
         yield from _sentence(operation.description, f"{operation.type}: its description")
-        yield from _undocumented_input(operation.input, operation.type)
+        yield from _undocumented_class(operation.input, operation.type)
+        if operation.result is not None and not _of_atlas(operation.result):
+            yield from _undocumented_class(operation.result, operation.type)
         for error in operation.errors:
-            if error.__module__.partition(".")[0] != "atlas_gql":
+            if not _of_atlas(error):
                 yield from _sentence(_own_doc(error), f"{operation.type}: the docstring of {error.__name__}")
     for listener in loaded.listeners.values():
         yield from _sentence(listener.description, f"{listener.type}: its description")
@@ -65,16 +67,18 @@ def undocumented(loaded: Loaded) -> Iterator[str]:
             yield from _sentence(detail.description, f"the description of {plugin}.{detail.name}")
 
 
-def _undocumented_input(cls: type, where: str) -> Iterator[str]:
+def _undocumented_class(cls: type, where: str) -> Iterator[str]:
     yield from _sentence(_own_doc(cls), f"{where}: the docstring of {cls.__name__}")
     for name, hint in get_type_hints(cls, include_extras=True).items():
         doc = metadata(hint, Doc)
         yield from _sentence(doc.text if doc else "", f"{where}: the Doc of {cls.__name__}.{name}")
         for part in _parts(hint):
+            if _of_atlas(part):
+                continue
             if issubclass(part, StrEnum):
                 yield from _undocumented_enum(part, where)
             elif dataclasses.is_dataclass(part):
-                yield from _undocumented_input(part, where)
+                yield from _undocumented_class(part, where)
 
 
 def _undocumented_enum(enum: type[StrEnum], where: str) -> Iterator[str]:
@@ -89,6 +93,10 @@ def _parts(hint: Any) -> Iterator[type]:
         yield hint
     for argument in get_args(hint):
         yield from _parts(argument)
+
+
+def _of_atlas(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "atlas_gql"
 
 
 def _own_doc(cls: type) -> str:

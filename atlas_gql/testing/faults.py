@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from atlas_gql.simulator import DEMO_TENANT, Running
 
 
 class Graph:
-    """The simulated Microsoft Graph of a test: what goes wrong there, and what it was asked."""
+    """The simulated Microsoft Graph of a test: what it holds, what goes wrong there, what it was asked."""
 
     def __init__(self, simulator: Running, http: httpx.Client) -> None:
         self._url = f"{simulator.url}/_simulator"
@@ -40,6 +41,16 @@ class Graph:
     def drops(self, path: str, *, times: int | None = None, after_write: bool = False) -> None:
         """Break the connection of such calls: before anything happened, or after a write took effect."""
         self._add({"path": path, "times": times, "lostResponse" if after_write else "reset": True})
+
+    def change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change what the demo tenant holds, as its administrators would.
+
+        `change` is given all of it: by collection, such as `deviceManagement/deviceConfigurations.json`, an
+        object whose `value` lists the things.
+        """
+        state = self._http.get(f"{self._url}/export").raise_for_status().json()[DEMO_TENANT.id]
+        change(state)
+        self._http.post(f"{self._url}/load", json={DEMO_TENANT.id: state}).raise_for_status()
 
     def works(self) -> None:
         """Take all faults back."""

@@ -68,6 +68,7 @@ def run_operation(
     # Whoever leaves cannot look at what became of it.
     token = tenant.token if by == "owner" and not leaving else tenant.member(by)
     staged = Staged(
+        type=offered.type,
         interruption=interrupted,
         graph_raises=graph_raises,
         happen=lambda run_id: _happen(tenant, interrupted, run_id),

@@ -76,6 +76,8 @@ class Outcome:
     failure: Failure | None = None
     audit: tuple[Audited, ...] = ()
     log: tuple[Logged, ...] = ()
+    result: Any = None
+    """What it returned, as JSON by the names of its class; its ids and times are as they are."""
 
 
 _FAILURE = "failure { code reasonCode reasonDetail message }"
@@ -84,6 +86,7 @@ query Outcome($id: ID!, $after: String) {{
   node(id: $id) {{
     ... on OperationRun {{
       outcome
+      result {{ json }}
       counters {{ total processed failed skipped }}
       failures(first: 1) {{ code reasonCode reasonDetail message item {{ key }} }}
       items(first: 100, after: $after) {{
@@ -115,6 +118,7 @@ def outcome_of(place: Place, run_id: str) -> Outcome:
         failure=_failure(of_run[0]) if of_run else None,
         audit=tuple(Audited(**entry) for entry in reversed(run["auditEntries"]["nodes"])),
         log=tuple(Logged(**line) for line in run["log"]["nodes"]),
+        result=run["result"]["json"] if run["result"] else None,
     )
 
 

@@ -14,14 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from atlas_gql.ops.control import ControlFlow, RunCancelled, RunReleased
-from atlas_gql.plugins.api import Operation
+from atlas_gql.plugins.api import Operation, Run
 from atlas_gql.plugins.loading import Loaded
 
 _RECORDING = frozenset({"succeeded", "failed", "skipped"})
 _PARTS: Mapping[str, frozenset[str]] = {
     "backups": frozenset({"save"}),
     "restores": frozenset({"save", "apply", "confirm"}),
-    "provider": frozenset({"save"}),
 }
 """What else records items, by the part of the context that has it."""
 
@@ -54,6 +53,8 @@ def rights_lost(*, after: int = 1) -> Interruption:
 class Staged:
     """What a test wants of a tenant's next run, and what it saw of it."""
 
+    type: str
+    """The operation that the test runs; what its run starts goes on as it is."""
     interruption: Interruption | None = None
     graph_raises: Exception | None = None
     """What every call to Graph raises."""
@@ -64,15 +65,15 @@ class Staged:
     """Attempt and key of each item that the handler itself recorded."""
     left: int = 0
 
-    async def behind_item(self, run_id: UUID) -> None:
+    async def behind_item(self, run: Run) -> None:
         """Raises what ends the attempt, when it is its time."""
-        if self.interruption is None or self.happened:
+        if self.interruption is None or self.happened or run.type != self.type:
             return
         if self.left > 0:
             self.left -= 1
         if self.left == 0:
             self.happened = True
-            await asyncio.to_thread(self.happen, run_id)
+            await asyncio.to_thread(self.happen, run.id)
             raise self.interruption.raises
 
 
@@ -102,7 +103,7 @@ class Stage:
             if staged is None:
                 return await operation.handler(ctx, given)
             if staged.left == 0:
-                await staged.behind_item(ctx.run.id)
+                await staged.behind_item(ctx.run)
             return await operation.handler(_Context(ctx, staged), given)
 
         return dataclasses.replace(operation, handler=handler)
@@ -125,14 +126,15 @@ class _Context:
             return value
 
         async def record(key: str, *args: Any, **kwargs: Any) -> None:
-            self._staged.recorded.append((self._ctx.run.attempt, key))
+            if self._ctx.run.type == self._staged.type:
+                self._staged.recorded.append((self._ctx.run.attempt, key))
             await self._counted(value(key, *args, **kwargs))
 
         return record
 
     async def _counted(self, recording: Awaitable[Any]) -> Any:
         given = await recording
-        await self._staged.behind_item(self._ctx.run.id)
+        await self._staged.behind_item(self._ctx.run)
         return given
 
 

@@ -178,8 +178,10 @@ def test_the_second_plugin_adds_a_capability(reviewed: Place):
 def test_the_second_plugin_declares_what_only_it_knows(reviewing: Installation):
     query = "{ reasonDetails { plugin name description } operationTypes { type reasonDetails { name } } }"
     answer = reviewing.new_place().ask(query)["data"]
-    assert [(one["plugin"], one["name"]) for one in answer["reasonDetails"]] == [("example", "blocked")]
-    assert {one["type"] for one in answer["operationTypes"] if one["reasonDetails"]} == {"example.review"}
+    assert [one["name"] for one in answer["reasonDetails"] if one["plugin"] == "example"] == ["blocked"]
+    said = {one["type"]: [each["name"] for each in one["reasonDetails"]] for one in answer["operationTypes"]}
+    assert (said["example.review"], said["example.check"]) == (["blocked"], ["blocked"])
+    assert said["assignments.fetch"] == []
 
 
 def test_the_second_plugin_adds_a_kind_of_policy(

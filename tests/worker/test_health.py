@@ -293,7 +293,7 @@ def test_a_worker_says_what_it_serves_and_where_its_health_is(
     assert process.returncode == 0
     assert (
         "Atlas carries 3 runs at once (assignments.compare, assignments.fetch, assignments.plan,"
-        " assignments.restore, assignments.undo, providers.verify);"
+        " assignments.restore, assignments.undo, drift.check, providers.verify);"
         f" its health is at {url}/readyz\n"
     ) in err
     assert "worker stopped" in err
