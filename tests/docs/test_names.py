@@ -13,6 +13,7 @@ from graphql import GraphQLObjectType
 from typer.main import get_command
 
 import atlas_gql.plugins
+import atlas_gql.testing
 from atlas_gql.access.capabilities import CAPABILITIES, Capability
 from atlas_gql.cli import app
 from atlas_gql.client.profiles import VARIABLES
@@ -31,6 +32,7 @@ from atlas_gql.schema.execution import MAX_TOKENS
 from atlas_gql.schema.limits import SHORT_LIST, Limits
 from atlas_gql.schema.requests import BODY_SECONDS, LARGEST_BODY
 from atlas_gql.settings import Settings
+from atlas_gql.testing import Graph, Outcome, plugin
 from support.documents import PAGES, blocks, words
 from support.paths import ROOT
 from support.shipped import shipped_schema
@@ -98,9 +100,22 @@ def test_reading_graph_is_described():
     assert [name for name in members(GraphClient) if name not in words(PLUGINS) | writing] == []
 
 
-def test_what_a_plugin_may_import_is_named():
+@pytest.mark.parametrize("package", [atlas_gql.plugins, atlas_gql.testing], ids=lambda one: one.__name__)
+def test_what_a_plugin_may_import_is_named(package: Any):
     used = set(re.findall(r"\w+", "".join(block.text for block in blocks("python", PLUGINS))))
-    assert [name for name in atlas_gql.plugins.__all__ if name not in words(PLUGINS) | used] == []
+    assert [name for name in package.__all__ if name not in words(PLUGINS) | used] == []
+
+
+@pytest.mark.parametrize("part", [Outcome, Graph], ids=lambda part: part.__name__)
+def test_a_part_of_what_tests_use_is_described(part: type):
+    assert [name for name in members(part) if name not in words(PLUGINS)] == []
+
+
+def test_every_fixture_has_its_row():
+    made = type(pytest.fixture(lambda: None))
+    fixtures = [name for name, found in vars(plugin).items() if isinstance(found, made)]
+    assert len(fixtures) > 5
+    assert [name for name in fixtures if f"| `{name}` |" not in PLUGINS.read_text()] == []
 
 
 @pytest.fixture(scope="module")
