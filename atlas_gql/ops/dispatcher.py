@@ -54,7 +54,7 @@ _DUE = text(
         dispatches = run.dispatches + 1,
         dispatch_after = clock_timestamp() + least(60, 2 ^ least(run.dispatches, 6)) * interval '1 second'
     FROM locked WHERE run.id = locked.id
-    RETURNING run.id, run.type
+    RETURNING run.id, run.type, run.crashes
     """
 )
 
@@ -116,7 +116,7 @@ _ORPHANS = text(
 
 
 async def due(database: Database, *, types: Collection[str], most: int) -> list[Any]:
-    """The queued runs of these types that are due, `id` and `type` of `most` at most, for whom asks first."""
+    """The queued runs of these types that are due: `id`, `type`, `crashes` of `most`, for whom asks first."""
     async with database.scope(ENGINE).begin() as tx:
         return await tx.fetch(_DUE, most=most, types=list(types))
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, case, func, literal, or_, select, update
+from sqlalchemy import Interval, and_, bindparam, case, func, literal, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from atlas_gql.db.database import ENGINE, Database, Scope, Transaction
@@ -145,6 +145,12 @@ _RELEASE = (
         worker=None,
         dispatch_after=_now + bindparam("after"),
         not_before=_now + bindparam("after"),
+        # A listener that asked for a pause has come to its end in order: what lost its worker was not it, and
+        # it need not have one to itself all day.
+        crashes=case(
+            (and_(runs.c.internal, bindparam("after") > literal(timedelta(), Interval())), 0),
+            else_=runs.c.crashes,
+        ),
     )
 )
 

@@ -158,14 +158,18 @@ class Listening:
         free = self._places - len(self.carrying)
         if free <= 0 or not self._listeners:
             return
-        for row in await due(self._database, types=list(self._listeners), most=free):
-            task = asyncio.create_task(self._carry_one(row.id))
+        rows = await due(self._database, types=list(self._listeners), most=free)
+        # What lost its worker is carried alone: one after the other, and nothing of ours beside it.
+        suspects = [row.id for row in rows if row.crashes]
+        for run_ids in [suspects] if suspects else [[row.id] for row in rows]:
+            task = asyncio.create_task(self._carry_in_turn(run_ids))
             self.carrying.add(task)
             task.add_done_callback(self.carrying.discard)
 
-    async def _carry_one(self, run_id: UUID) -> None:
+    async def _carry_in_turn(self, run_ids: list[UUID]) -> None:
         try:
-            await self._carry(run_id)
+            for run_id in run_ids:
+                await self._carry(run_id)
         finally:
             self.wake()
 

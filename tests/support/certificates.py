@@ -24,8 +24,8 @@ def pem(key: Any, passphrase: str | None = None) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden).decode()
 
 
-def certificate_of(key: Any, *, ends: datetime = ENDS) -> str:
-    """A self-signed certificate of a key, as PEM."""
+def certificate_of(key: Any, *, ends: datetime = ENDS, host: str = "atlas.example") -> str:
+    """A self-signed certificate of a key, as PEM; a server's, for this host."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Atlas")])
     return (
         x509.CertificateBuilder()
@@ -35,6 +35,7 @@ def certificate_of(key: Any, *, ends: datetime = ENDS) -> str:
         .serial_number(1)
         .not_valid_before(min(datetime(2019, 1, 1, tzinfo=UTC), ends))
         .not_valid_after(ends)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
         .public_bytes(Encoding.PEM)
         .decode()
