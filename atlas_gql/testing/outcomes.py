@@ -74,8 +74,6 @@ class Outcome:
     counters: Counters = Counters()
     items: tuple[Item, ...] = ()
     failure: Failure | None = None
-    result: Any = None
-    """What the handler returned, as JSON; see `OperationResult.json`."""
     audit: tuple[Audited, ...] = ()
     log: tuple[Logged, ...] = ()
     result: Any = None
@@ -95,7 +93,6 @@ query Outcome($id: ID!, $after: String) {{
         nodes {{ key label state result {_FAILURE} }}
         pageInfo {{ hasNextPage endCursor }}
       }}
-      result {{ json }}
       auditEntries {{ nodes {{ action outcome reason }} }}
       log(first: 100) {{ nodes {{ event data }} }}
     }}
@@ -122,7 +119,6 @@ def outcome_of(place: Place, run_id: str) -> Outcome:
         result=run["result"] and run["result"]["json"],
         audit=tuple(Audited(**entry) for entry in reversed(run["auditEntries"]["nodes"])),
         log=tuple(Logged(**line) for line in run["log"]["nodes"]),
-        result=run["result"]["json"] if run["result"] else None,
     )
 
 
