@@ -16,7 +16,7 @@ from atlas_gql.simulator import DEMO_SECOND_TENANT, Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase
 from support.members import altered, refusal
-from support.runs import add_run
+from support.runs import add_run, belongs_to
 from support.schedules import FETCH, change, changed, made, shown, trail
 
 LIST = """
@@ -184,12 +184,7 @@ def test_a_deleted_schedule_is_gone_but_for_its_runs(place: Place, admin_url: st
     schedule = made(place)
     with psycopg.connect(admin_url) as connection:
         run_id = add_run(connection, place, status="completed")
-        # As it was made: nobody may change a run that has ended.
-        connection.execute("ALTER TABLE operation_runs DISABLE TRIGGER USER")
-        connection.execute(
-            "UPDATE operation_runs SET schedule_id = %s WHERE id = %s", (schedule["uuid"], run_id)
-        )
-        connection.execute("ALTER TABLE operation_runs ENABLE TRIGGER USER")
+    belongs_to(admin_url, run_id, schedule["uuid"])
     answer = change(place, "deleteSchedule", scheduleId=schedule["id"])
     assert answer["data"]["deleteSchedule"]["deletedId"] == schedule["id"]
     assert names(place) == []
@@ -340,9 +335,7 @@ def test_whoever_sees_a_run_sees_its_schedule_and_of_it_no_more_than_their_tenan
     schedule = made(place)
     with psycopg.connect(admin_url) as connection:
         run_id = add_run(connection, place)
-        connection.execute(
-            "UPDATE operation_runs SET schedule_id = %s WHERE id = %s", (schedule["uuid"], run_id)
-        )
+    belongs_to(admin_url, run_id, schedule["uuid"])
     token = place.member("readonly")
     answer = place.ask(
         "query R($id: ID!) { node(id: $id) { ... on OperationRun {"
