@@ -344,7 +344,7 @@ def test_what_writes_or_works_on_one_tenants_things_is_not_for_many(place: Place
     result = start(place, operationType=operation, tenantIds=[place.tenant_id])
     assert (result["__typename"], result["code"]) == ("NotForMany", "NOT_FOR_MANY")
     types = place.ask("{ operationTypes { type forManyTenants } }")["data"]["operationTypes"]
-    assert [one["type"] for one in types if one["forManyTenants"]] == [FETCH, VERIFY]
+    assert [one["type"] for one in types if one["forManyTenants"]] == [FETCH, "drift.check", VERIFY]
 
 
 def test_malformed_ids_are_told_apart(place: Place) -> None:

@@ -516,7 +516,9 @@ class TestDisabling:
         schedule = due(place, admin)
         assert looked(place.atlas, clock, operations={}) == 0
         clock.set("2027-03-20T12:03")
-        admin.execute("INSERT INTO workers VALUES ('w', '{tests.look}', 1, now(), now())")
+        admin.execute(
+            "INSERT INTO workers (name, operations, threads, seen_at) VALUES ('w', '{tests.look}', 1, now())"
+        )
         assert looked(place.atlas, clock, operations={}) == 0
         assert shown(place, schedule)["enabled"] is True
         admin.execute("UPDATE workers SET seen_at = now() - interval '3 minutes'")
