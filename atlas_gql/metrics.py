@@ -88,6 +88,11 @@ class Meter:
             " the queue or ended.",
             "result",
         )
+        self.ticks = Counter(
+            "atlas_schedule_ticks_total",
+            "Ticks of schedules that this process worked off, skipped, or could not work off.",
+            "result",
+        )
         self.calls = Counter(
             "atlas_graph_calls_total",
             "Calls to Microsoft Graph by HTTP status; `none` when no answer came.",
@@ -122,7 +127,7 @@ class Meter:
             [({"version": version("atlas-gql"), "python": platform.python_version()}, 1)],
         )
         for counter in (
-            *(self.claimed, self.ended, self.lost, self.reaped),
+            *(self.claimed, self.ended, self.lost, self.reaped, self.ticks),
             *(self.calls, self.errors, self.watching, self.told),
         ):
             yield from counter.lines()

@@ -30,6 +30,9 @@ from atlas_gql.ops.heartbeat import Heartbeat
 from atlas_gql.ops.listening import Listening, carried
 from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.queue import Queue
+from atlas_gql.ops.scheduler import Clock, Scheduler
+from atlas_gql.ops.start import Starter
+from atlas_gql.ops.together import Starts
 from atlas_gql.ops.tracking import Limits, Tracker
 from atlas_gql.ops.upkeep import Upkeep
 from atlas_gql.plugins.loading import Loaded
@@ -66,7 +69,10 @@ class Worker:
         database_url: str,
         sealer: Sealer,
         plugins: Loaded,
+        *,
+        clock: Clock | None = None,
     ) -> None:
+        """`clock` is what schedules go by; the database's own unless given."""
         operations = plugins.operations
         self._settings = settings
         self._name = worker_name()
@@ -118,6 +124,14 @@ class Worker:
         )
         self._listening = Listening(self.database, plugins.listeners, self._carry_on_loop, places=places)
         self._upkeep = Upkeep(self.database)
+        ring = self._queue.ring
+        self.scheduler = Scheduler(
+            self.database,
+            operations,
+            Starts(self.database, Starter(self.database, ring), ring),
+            clock=clock,
+            meter=self.meter,
+        )
         self._consumer = _Consumer(
             self._queue.huey, workers=threads, periodic=False, worker_type="thread", shutdown_timeout=GRACE
         )
@@ -131,6 +145,7 @@ class Worker:
         self._tasks.append(asyncio.create_task(self._dispatcher.run(), name="dispatcher"))
         self._tasks.append(asyncio.create_task(self._listening.run(), name="listening"))
         self._tasks.append(asyncio.create_task(self._upkeep.run(), name="upkeep"))
+        self._tasks.append(asyncio.create_task(self.scheduler.run(), name="scheduler"))
         await asyncio.to_thread(self._consumer.start)
         log.info(
             "worker ready",
@@ -144,7 +159,7 @@ class Worker:
         if self._stopping.is_set():
             return "stopping"
         if not self._tasks or any(task.done() for task in self._tasks):
-            return "the dispatcher, the listening or the upkeep does not run"
+            return "the dispatcher, the listening, the upkeep or the scheduler does not run"
         if not all(thread.is_alive() for _, thread in self._consumer.worker_threads):
             return "a thread of the queue has ended"
         return None
@@ -220,10 +235,10 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, database_url: str, sealer: Sealer, plugins: Loaded
+    settings: Settings, database_url: str, sealer: Sealer, plugins: Loaded, *, clock: Clock | None = None
 ) -> AsyncIterator[Worker]:
-    """A worker for as long as the context lasts."""
-    worker = Worker(settings, database_url, sealer, plugins)
+    """A worker for as long as the context lasts; `clock` is what schedules go by."""
+    worker = Worker(settings, database_url, sealer, plugins, clock=clock)
     await worker.start()
     try:
         yield worker

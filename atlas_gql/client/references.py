@@ -55,6 +55,12 @@ def find_member(api: Api, workspace: Thing, text: str) -> Thing:
     return _one("member", found, text, ("userUuid", "name"))
 
 
+def find_schedule(api: Api, workspace: Thing, text: str) -> Thing:
+    """The schedule of a workspace that has this name or id; raises as `find_tenant`."""
+    found = list(api.pages("schedules", "workspace", "schedules", workspaceId=workspace["id"]))
+    return _one("schedule", found, text, ("name",))
+
+
 def find_tenants(api: Api, workspace: Thing, texts: Iterable[str]) -> list[Thing]:
     """The workspace's tenants of these names, domains or ids; raises as `find_tenant`."""
     found = list(api.pages("tenants", "workspace", "tenants", workspaceId=workspace["id"]))

@@ -32,6 +32,7 @@ from atlas_gql.db.tables import (
     tenant_grants,
 )
 from atlas_gql.errors import NotFound, TenantInUse, ValidationError
+from atlas_gql.ops.schedules import forget_tenant
 from atlas_gql.redaction import redact_text
 
 log = structlog.get_logger("atlas.upkeep")
@@ -246,6 +247,7 @@ async def _end(tx: Transaction, row: Any) -> None:
             details={"name": credential.name},
         )
     details = {**row.purge["known"], "removed": row.purge["removed"]}
+    await forget_tenant(tx, workspace_id=row.workspace_id, tenant_id=row.id)
     await _audit(tx, by, "tenant.purged", row.id, row.workspace_id, reason, details)
     await tx.execute(_END, tenant_id=row.id)
 

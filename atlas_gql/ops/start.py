@@ -28,6 +28,7 @@ from atlas_gql.ops.crash import AFTER_COMMIT_BEFORE_RING, crash_here
 from atlas_gql.ops.inputs import digest, dump
 from atlas_gql.ops.leases import fence
 from atlas_gql.ops.retries import Retry
+from atlas_gql.ops.ticks import Tick
 from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.plugins.restores import Mentioned, RestorePlan
 from atlas_gql.redaction import redact, redact_text
@@ -80,11 +81,18 @@ RUN_COLUMNS = (
     "request_id",
     "reason",
     "audit",
+    "schedule_id",
+    "not_before",
 )
 START = (
     insert(runs)
     .values({name: bindparam(name, type_=runs.c[name].type) for name in RUN_COLUMNS})
-    .values(dispatch_after=func.clock_timestamp() + bindparam("grace"))
+    .values(
+        dispatch_after=func.coalesce(
+            bindparam("not_before", type_=runs.c.not_before.type),
+            func.clock_timestamp() + bindparam("grace"),
+        )
+    )
     .on_conflict_do_update(
         index_elements=["tenant_id", "type", "target"],
         index_where=text("status <> 'completed'"),
@@ -158,15 +166,26 @@ class Starter:
         idempotency_key: str | None = None,
         request_id: str | None = None,
         retry: Retry | None = None,
+        tick: Tick | None = None,
     ) -> Started:
-        """Start an operation for an actor whose rights were checked; `retry` names the run it is to retry.
+        """Start an operation for an actor whose rights were checked; `retry` names the run it is to retry,
+        `tick` says that it is a schedule's.
 
         Raises DomainError: IdempotencyConflict, RunConflict, TenantArchived, WritesNotEnabled,
         NothingToRetry, or one of the operation's.
         """
         async with self._database.scope(actor.scope).begin() as tx:
             started = await Attempt(
-                tx, actor, operation, tenant_id, workspace_id, given, idempotency_key, request_id, retry
+                tx,
+                actor,
+                operation,
+                tenant_id,
+                workspace_id,
+                given,
+                idempotency_key,
+                request_id,
+                retry,
+                tick=tick,
             ).run()
         if not started.deduplicated:
             crash_here(AFTER_COMMIT_BEFORE_RING)
@@ -179,7 +198,8 @@ class Starter:
                 retry_of=str(retry.run_id) if retry else None,
             )
             # After the commit, so that the worker finds the row.
-            await self._ring(started.run_id, operation.type)
+            if tick is None or tick.not_before(tenant_id) is None:
+                await self._ring(started.run_id, operation.type)
         return started
 
 
@@ -198,6 +218,7 @@ class Attempt:
         request_id: str | None,
         retry: Retry | None = None,
         parent: Parent | None = None,
+        tick: Tick | None = None,
     ) -> None:
         self._tx = tx
         self._actor = actor
@@ -210,8 +231,9 @@ class Attempt:
         self._payload = _cleaned(dump(given))
         self._retry = retry
         self._parent = parent
+        self._tick = tick
         self.hash = from_.hash(self._payload) if (from_ := retry or parent) else digest(self._payload)
-        self._mutation = parent.mutation if parent else retries.MUTATION if retry else operation.mutation
+        self._mutation = retries.MUTATION if retry else (parent or tick or operation).mutation
         self.run_id = new_id()
         target = operation.target
         self._goes_on = retry is not None and target.is_new and not target.whole
@@ -309,6 +331,8 @@ class Attempt:
             "request_id": self._request_id,
             "reason": reason if isinstance(reason, str) else None,
             "audit": audit_at_end,
+            "schedule_id": self._tick.schedule_id if self._tick else None,
+            "not_before": self._tick.not_before(self._tenant_id) if self._tick else None,
         }
 
     def _target(self) -> str:
@@ -320,6 +344,8 @@ class Attempt:
     async def audit_details(self) -> Mapping[str, Any]:
         describe = self._operation.audit_details
         said = {} if describe is None else dict(redact(dict(await describe(self, self._given))))
+        if self._tick is not None:
+            said["schedule"] = str(self._tick.schedule_id)
         return {**said, "retryOf": str(self._retry.run_id)} if self._retry else said
 
     async def _audit_start(self, action: str) -> None:

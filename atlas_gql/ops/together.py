@@ -47,7 +47,8 @@ from atlas_gql.errors import (
 from atlas_gql.ops import backups
 from atlas_gql.ops.rights import references
 from atlas_gql.ops.start import FIRST_RING_GRACE, RUN_COLUMNS, Attempt, Starter, tenant_of
-from atlas_gql.plugins.api import Operation
+from atlas_gql.ops.ticks import Tick
+from atlas_gql.plugins.api import Operation, Tenant
 from atlas_gql.plugins.restores import Mentioned, RestorePlan
 
 log = structlog.get_logger("atlas.runs")
@@ -60,7 +61,7 @@ RUNG = 16
 """How many are rung at once. The dispatcher rings the others, fairly: a start of somebody else need not wait
 until hundreds were taken up."""
 
-_PER_RUN = ("id", "tenant_id", "subject_id")
+_PER_RUN = ("id", "tenant_id", "subject_id", "not_before")
 
 _TENANTS = (
     select(
@@ -79,10 +80,13 @@ _TENANTS = (
     .with_for_update(read=True, key_share=True)
 )
 
+_TYPES = {"not_before": runs.c.not_before.type}
+"""What is no uuid, of what is given run by run."""
+
 
 def _arrays(*names: str) -> Any:
-    """Arrays of uuids, each a parameter of its name in the plural, as a table with ordinals."""
-    given = (bindparam(f"{name}s", type_=ARRAY(Uuid)) for name in names)
+    """Arrays, each a parameter of its name in the plural, as a table with ordinals."""
+    given = (bindparam(f"{name}s", type_=ARRAY(_TYPES.get(name, Uuid()))) for name in names)
     return func.unnest(*given).table_valued(*names, with_ordinality="n").render_derived(name="given")
 
 
@@ -136,8 +140,11 @@ _START = (
                 else cast(bindparam(name, type_=runs.c[name].type), runs.c[name].type)
                 for name in RUN_COLUMNS
             ),
-            func.clock_timestamp()
-            + case((_run.c.n <= bindparam("rung", type_=Integer), bindparam("grace")), else_=text("'0'")),
+            func.coalesce(
+                _run.c.not_before,
+                func.clock_timestamp()
+                + case((_run.c.n <= bindparam("rung", type_=Integer), bindparam("grace")), else_=text("'0'")),
+            ),
         ).order_by(_run.c.n),
     )
     .on_conflict_do_update(
@@ -216,24 +223,25 @@ class Starts:
             rung = 0 if found else RUNG
             try:
                 async with self._database.scope(actor.scope).begin() as tx:
-                    batch = _Batch(tx, actor, operation, key=idempotency_key, rung=rung, **asked)
+                    batch = Batch(tx, actor, operation, key=idempotency_key, rung=rung, **asked)
                     started = await batch.run(ids)
             except Exception as exc:
                 # Whatever is wrong with one tenant must not keep the others.
                 log.warning("starts are tried one by one", operation=operation.type, error=type(exc).__name__)
                 started = [
-                    await self._alone(actor, operation, id_, idempotency_key=idempotency_key, **asked)
+                    await self.alone(actor, operation, id_, idempotency_key=idempotency_key, **asked)
                     for id_ in ids
                 ]
             else:
-                await self._tell(operation, batch.rung, request_id, started)
+                await self.tell(operation, batch.rung, request_id, started)
             found |= {one.tenant_id: one for one in started}
-        _raise_what_all_say(found.values())
+        raise_what_all_say(found.values())
         return [found[id_] for id_ in wanted]
 
-    async def _alone(
+    async def alone(
         self, actor: Actor, operation: Operation[Any], tenant_id: UUID, **asked: Any
     ) -> StartedOn:
+        """What comes of a start by itself, whatever that is; `asked` is as for `Starter.start`."""
         try:
             started = await self._starter.start(actor, operation, tenant_id=tenant_id, **asked)
         except (DomainError, NotFound) as exc:
@@ -243,9 +251,10 @@ class Starts:
             return StartedOn(tenant_id=tenant_id, error=StartFailed())
         return StartedOn(tenant_id=tenant_id, run_id=started.run_id, deduplicated=started.deduplicated)
 
-    async def _tell(
+    async def tell(
         self, operation: Operation[Any], rung: Sequence[UUID], request_id: str, started: Sequence[StartedOn]
     ) -> None:
+        """Log what a batch has started, and ring for some of it."""
         new = [one for one in started if one.run_id is not None and not one.deduplicated]
         for one in new:
             log.info(
@@ -264,10 +273,17 @@ class Starts:
 class _Together(Attempt):
     """One start among others: what its steps make is noted, and made with that of the others."""
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
         self.sets: list[dict[str, Any]] = []
         self.details: Mapping[str, Any] = {}
+
+    async def steps(self) -> None:
+        """What the operation itself does at a start. Raises DomainError when it refuses."""
+        target = self._operation.target
+        for step in (target.check, target.create):
+            if step is not None:
+                await step(self, self._given)
 
     async def new_backup_set(self, *, policy_types: Sequence[str], policies: Sequence[str] = ()) -> None:
         self.sets.append(
@@ -301,7 +317,31 @@ def _not_together() -> NoReturn:
     raise _NotTogether
 
 
-class _Batch:
+async def rehearse(
+    tx: Transaction,
+    actor: Actor,
+    operation: Operation[Any],
+    *,
+    workspace_id: UUID,
+    tenant: Tenant,
+    given: Any,
+) -> None:
+    """Let the operation's own steps look at an input, and start nothing.
+
+    Raises ValidationError for one that does not fit; whatever else would refuse it may have changed when it
+    is started.
+    """
+    start = _Together(tx, actor, operation, tenant.id, workspace_id, given, None, None)
+    start.tenant = tenant
+    try:
+        await start.steps()
+    except ValidationError:
+        raise
+    except (_NotTogether, DomainError):
+        return
+
+
+class Batch:
     """Starts in one transaction; `rung` are the new runs to ring for, in the end."""
 
     def __init__(
@@ -315,6 +355,7 @@ class _Batch:
         key: str | None,
         request_id: str,
         rung: int,
+        tick: Tick | None = None,
     ) -> None:
         self._tx = tx
         self._actor = actor
@@ -324,6 +365,8 @@ class _Batch:
         self._key = key
         self._request_id = request_id
         self._rung = rung
+        self._tick = tick
+        self._mutation = (tick or operation).mutation
         self._found: dict[UUID, StartedOn] = {}
         self.rung: list[UUID] = []
 
@@ -354,7 +397,7 @@ class _Batch:
             else:
                 start = _Together(
                     self._tx, self._actor, self._operation, id_, self._workspace_id, self._given,
-                    self._key, self._request_id, None,
+                    self._key, self._request_id, tick=self._tick,
                 )  # fmt: skip
                 start.tenant = tenant_of(there[id_])
                 starts.append(start)
@@ -367,7 +410,7 @@ class _Batch:
             tenant_ids=[start.tenant.id for start in starts],
             run_ids=[start.run_id for start in starts],
             workspace_id=self._workspace_id,
-            mutation=self._operation.mutation,
+            mutation=self._mutation,
             key=key,
             input_hash=starts[0].hash,
         )
@@ -382,11 +425,8 @@ class _Batch:
 
     async def _steps(self, start: _Together) -> bool:
         """Whether the operation's own steps let it be; what they make is noted."""
-        target = self._operation.target
         try:
-            for step in (target.check, target.create):
-                if step is not None:
-                    await step(start, self._given)
+            await start.steps()
         except DomainError as exc:
             self._refuse(start.tenant.id, exc)
             return False
@@ -415,14 +455,15 @@ class _Batch:
                 self._join(row.tenant_id, row.id)
                 joined[row.tenant_id] = row.id
         fresh = {row.id for row in made if row.fresh}
-        self.rung = [start.run_id for start in starts[: self._rung] if start.run_id in fresh]
+        at_once = [row["id"] for row in rows[: self._rung] if row["not_before"] is None]
+        self.rung = [run_id for run_id in at_once if run_id in fresh]
         return [start for start in starts if start.run_id in fresh], joined
 
     async def _keep_keys(
         self, starts: Sequence[_Together], new: Sequence[_Together], joined: Mapping[UUID, UUID], key: str
     ) -> None:
         """Let the key name what it led to, and nothing where that was nothing."""
-        of = {"of_mutation": self._operation.mutation, "of_key": key}
+        of = {"of_mutation": self._mutation, "of_key": key}
         if joined:
             await self._tx.execute(_POINT_KEYS, tenant_ids=list(joined), run_ids=list(joined.values()), **of)
         led = {start.tenant.id for start in new} | joined.keys()
@@ -448,7 +489,7 @@ class _Batch:
         self._found[tenant_id] = StartedOn(tenant_id=tenant_id, run_id=run_id, deduplicated=True)
 
 
-def _raise_what_all_say(found: Iterable[StartedOn]) -> None:
+def raise_what_all_say(found: Iterable[StartedOn]) -> None:
     """Raises the ValidationError that kept every start from being one: it is the input's, and no tenant's."""
     said = [one.error for one in found if isinstance(one.error, ValidationError)]
     if said and len({(error.message, error.field) for error in said}) == 1:

@@ -26,6 +26,7 @@ from atlas_gql.schema.queries import Query
 from atlas_gql.schema.removals import removal_fields
 from atlas_gql.schema.results import ResultTypes
 from atlas_gql.schema.retries import retry_field
+from atlas_gql.schema.schedules import schedule_fields
 from atlas_gql.schema.starts import StartRefused, start_on_tenants_field
 from atlas_gql.schema.tenants import tenant_fields
 from atlas_gql.schema.tokens import token_fields
@@ -54,6 +55,7 @@ def build_schema(
         *member_fields(errors),
         *tenant_fields(errors),
         start_on_tenants_field(inputs, errors),
+        *schedule_fields(inputs, errors),
         *token_fields(errors),
         *invitation_fields(errors),
         *setting,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import strawberry
 
 from atlas_gql.access.capabilities import Role
+from atlas_gql.ops.schedules import ScheduleDisabledReason
 from atlas_gql.plan_warnings import WARNINGS, WarningCode
 from atlas_gql.plugins.verification import ProviderHealth, ReadinessState
 from atlas_gql.providers.material import CredentialKind
@@ -50,6 +51,17 @@ described(
         "federated": "The assertion of a workload identity, which the worker reads from a file.",
     },
 )(CredentialKind)
+described(
+    "Why Atlas itself disabled a schedule.",
+    {
+        "owner_not_permitted": "Its owner, or the limited token that the owner used, may not look after"
+        " schedules here any more, or may not start this operation.",
+        "unknown_operation": "No worker offers its operation any more.",
+        "not_for_schedules": "Its operation writes to Microsoft now, or works on one tenant's things.",
+        "input_invalid": "Its operation does not take its input any more.",
+        "no_tenants": "None of the tenants that it names is left.",
+    },
+)(ScheduleDisabledReason)
 described(
     "Where a tenant lives.",
     {

@@ -17,6 +17,7 @@ FREE: Mapping[str, str] = {
     "Viewer.tokens": "lists your own tokens, as far as the one that asks may know them",
     "ApiToken.tenants": "gives those of its tenants that you have any right on",
     "Invitation.tenants": "gives those of its tenants that you have any right on",
+    "Schedule.tenants": "lists those of its tenants that you have any right on",
     "Workspace.tenants": "lists the tenants that you have any right on, by its filter",
     "Tenant.workspace": "who reaches a tenant is a member of its workspace",
     "StartOnTenantsPayload.results": "says of tenants what was asked for; tenant and run are guarded",

@@ -45,6 +45,7 @@ from atlas_gql.db.tables import (
     restore_runs,
     run_items,
     run_log,
+    schedules,
     tenant_grants,
     tenants,
     workspaces,
@@ -91,6 +92,7 @@ def _between(column: ColumnElement[Any], name: str) -> dict[str, ColumnElement[b
 
 _RUN_FILTERS = {
     "retry_of_id": _in(operation_runs.c.retry_of, "retry_of_id", Uuid),
+    "schedule_id": _in(operation_runs.c.schedule_id, "schedule_id", Uuid),
     **_between(operation_runs.c.created_at, "created"),
     # In the order by this time, those that have not ended come last of all times.
     "finished_after": and_(
@@ -281,6 +283,39 @@ RUNS_OF_TENANT = Runs(
 RUNS_OF_WORKSPACE = Runs(
     asked_for=(WORKSPACE_RUNS, WORKSPACE_RUNS_ENDED),
     internal=(WORKSPACE_INTERNAL_RUNS, WORKSPACE_INTERNAL_RUNS_ENDED),
+)
+SCHEDULES = Listing(
+    rows=maps.SCHEDULE,
+    of=(schedules.c.workspace_id,),
+    link=(schedules.c.deleted_at.is_(None),),
+    sort=BY_NAME,
+    filters={
+        "enabled": schedules.c.enabled == bindparam("enabled", type_=Boolean),
+        "operation_type": _in(schedules.c.operation_type, "operation_type"),
+        "owner_uuid": _in(schedules.c.owner_id, "owner_uuid", Uuid),
+        "name_contains": _contains(schedules.c.name),
+        "reaching": or_(
+            schedules.c.tenant_ids.is_(None),
+            schedules.c.tenant_ids.op("&&", is_comparison=True)(bindparam("reaching", type_=ARRAY(Uuid))),
+        ),
+    },
+)
+SCHEDULE_TENANTS = Listing(
+    rows=maps.TENANT,
+    of=(schedules.c.id,),
+    link=(
+        tenants.c.workspace_id == schedules.c.workspace_id,
+        or_(schedules.c.tenant_ids.is_(None), tenants.c.id == any_(schedules.c.tenant_ids)),
+    ),
+    sort=BY_NAME,
+    filters={"within": _in(tenants.c.id, "within", Uuid)},
+)
+SCHEDULE_RUNS = Listing(
+    rows=maps.OPERATION_RUN,
+    of=(operation_runs.c.schedule_id,),
+    sort=NEWEST_FIRST,
+    descending=True,
+    filters={"within": _in(operation_runs.c.tenant_id, "within", Uuid)},
 )
 SUBJECT_RUNS = Listing(
     rows=maps.OPERATION_RUN,

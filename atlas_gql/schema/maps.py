@@ -40,6 +40,7 @@ from atlas_gql.db.tables import (
     restore_runs,
     run_items,
     run_log,
+    schedules,
     tenant_grants,
     tenants,
     users,
@@ -183,6 +184,31 @@ INVITATION = row_map(
     .scalar_subquery(),
 )
 
+SCHEDULE: RowMap = row_map(
+    "Schedule",
+    schedules,
+    (
+        *("name", "operation_type", "cron", "time_zone", "jitter_seconds", "enabled", "disabled_reason"),
+        *("next_at", "created_at", "changed_at", "deleted_at"),
+    ),
+    capability=Capability.RUNS_VIEW,
+    reads={
+        "input": ("asked_input",),
+        "owner": ("owner_uuid", "owner_name"),
+        "lastTick": ("tick",),
+        "nextTicks": ("cron", "time_zone", "next_at"),
+    },
+    tenant_id=cast(null(), Uuid),
+    all_tenants=schedules.c.tenant_ids.is_(None),
+    asked_input=schedules.c.asked_input,
+    owner_uuid=cast(schedules.c.owner_id, Text),
+    owner_name=select(users.c.name)
+    .where(users.c.id == schedules.c.owner_id)
+    .correlate(schedules)
+    .scalar_subquery(),
+    tick=schedules.c.last_tick,
+)
+
 ENDED: ColumnElement[datetime] = literal_column(
     run_tables.ENDED.replace("finished_at", "operation_runs.finished_at"), DateTime(timezone=True)
 )
@@ -221,6 +247,7 @@ OPERATION_RUN: RowMap = row_map(
         "tenant": Link(to=lambda: TENANT, by="tenant_id"),
         "retryOf": Link(to=lambda: OPERATION_RUN, by="retry_of_id"),
         "parent": Link(to=lambda: OPERATION_RUN, by="parent_id"),
+        "schedule": Link(to=lambda: SCHEDULE, by="schedule_id"),
     },
     reads={
         "counters": ("total", "processed", "failed", "skipped"),
@@ -236,6 +263,7 @@ OPERATION_RUN: RowMap = row_map(
     initiator_uuid=cast(operation_runs.c.initiator_id, Text),
     retry_of_id=operation_runs.c.retry_of,
     parent_id=operation_runs.c.parent_run_id,
+    schedule_id=operation_runs.c.schedule_id,
     input=operation_runs.c.input,
     verified=case((operation_runs.c.type == literal_column("'providers.verify'"), operation_runs.c.result)),
     returned=operation_runs.c.result,
@@ -382,6 +410,7 @@ KINDS: dict[str, RowMap] = {
         PROVIDER,
         API_TOKEN,
         INVITATION,
+        SCHEDULE,
         OPERATION_RUN,
         RUN_ITEM,
         AUDIT_ENTRY,

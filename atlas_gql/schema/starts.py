@@ -147,8 +147,8 @@ def start_on_tenants_field(inputs: InputTypes, errors: ErrorTypes) -> Strawberry
     async def resolve(info: Any, input: Any) -> Any:
         place, context = await WORKSPACE_OF.place(info, input), info.context
         try:
-            operation = _operation(context, input.operation_type)
-            given = _input(info, inputs, operation, input.input)
+            operation = for_many(context, input.operation_type)
+            given = read_input(info, inputs, operation, input.input)
             key = check_key(input.idempotency_key)
             wanted = await _wanted(context, operation, place.workspace_id, input)
             found = await _start(context, operation, place.workspace_id, wanted, given, key)
@@ -177,7 +177,8 @@ def start_on_tenants_field(inputs: InputTypes, errors: ErrorTypes) -> Strawberry
     )
 
 
-def _operation(context: Context, type_: str) -> Operation[Any]:
+def for_many(context: Context, type_: str) -> Operation[Any]:
+    """An operation that one input starts in many tenants. Raises ValidationError, and NotForMany."""
     operation = context.engine.operations.get(type_)
     if operation is None:
         raise ValidationError("No installed plugin offers this operation.", field="operationType")
@@ -186,7 +187,7 @@ def _operation(context: Context, type_: str) -> Operation[Any]:
     return operation
 
 
-def _input(info: Info, inputs: InputTypes, operation: Operation[Any], value: Any) -> Any:
+def read_input(info: Info, inputs: InputTypes, operation: Operation[Any], value: Any) -> Any:
     """The operation's input. Raises ValidationError, naming the path, for what does not fit."""
     value = {} if value is None else value
     if not isinstance(value, Mapping):

@@ -42,6 +42,7 @@ from atlas_gql.db.tables import (
 )
 from atlas_gql.graph.contract import PolicyContract
 from atlas_gql.graph.contracts import offer
+from atlas_gql.ops.scheduler import Clock
 from atlas_gql.plugins import details
 from atlas_gql.plugins.api import Operation
 from atlas_gql.plugins.loading import Loaded, discover, load_plugins
@@ -318,6 +319,7 @@ def installation(
     worker: bool = True,
     staged: bool = False,
     secret_key: str | None = None,
+    clock: Clock | None = None,
     **settings: Any,
 ) -> Iterator[Installation]:
     """A running installation on its own event loop in a thread; ends with everything it started.
@@ -325,8 +327,8 @@ def installation(
     `plugins` are the installed ones unless given, and so are, each by itself, their `operations` and the
     `policy_types` and `capabilities` that they add; with `staged` their
     runs can be interrupted between items; `secret_key` is that of workers of your own, where there
-    are such; `settings` override the defaults. Raises `tripwire.Tripped` at its end when a resolver gave a
-    tenant's data without having asked for rights.
+    are such; `clock` is what schedules go by; `settings` override the defaults. Raises `tripwire.Tripped` at
+    its end when a resolver gave a tenant's data without having asked for rights.
     """
     plugins = plugins or load_plugins(discover(), fits=misfit)
     plugins = replace(
@@ -362,7 +364,7 @@ def installation(
                 working = None
                 if worker:
                     working = await running.enter_async_context(
-                        running_worker(options, database.url, sealer, plugins)
+                        running_worker(options, database.url, sealer, plugins, clock=clock)
                     )
                 own = Database(database.url, max_connections=4)
                 await own.open()

@@ -23,6 +23,7 @@ from support.archives import exported, facts, imported, record, written
 from support.dump import dump_of
 from support.paths import DATA_DIR
 from support.runs import add_runs
+from support.schedules import made, shown
 from support.steps import backed_up, damaged, planned, restore_input
 
 PURGE = """
@@ -181,6 +182,20 @@ def test_the_same_entra_tenant_can_be_added_again(place: Place, admin_url: str) 
     wait_until(lambda: is_gone(admin_url, place))
     again = place.add_tenant(DEMO_TENANT.id, DEMO_TENANT.domain)
     assert backed_up(again)
+
+
+def test_schedules_name_it_no_more(quiet: tuple[Place, TestDatabase]) -> None:
+    place, database = quiet
+    other = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
+    both = made(place, name="Both", tenantIds=[place.tenant_id, other.tenant_id])
+    one, all_ = made(place, name="One", tenantIds=[place.tenant_id]), made(place, name="All")
+    assert ask(place)["__typename"] == "TenantPayload"
+    while step(database.url, place.tenant):
+        continue
+    left = [[node["id"] for node in shown(place, of)["tenants"]["nodes"]] for of in (both, one, all_)]
+    assert left == [[other.tenant_id], [], [other.tenant_id]]
+    assert [shown(place, of)["allTenants"] for of in (both, one, all_)] == [False, False, True]
+    assert str(place.tenant) not in dump_of(database.admin_url, leave_out=("audit_entries",))
 
 
 class TestRefused:

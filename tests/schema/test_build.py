@@ -177,10 +177,14 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.createCredential": ["providers.manage"],
         "Mutation.createTenant": ["tenants.manage"],
         "Mutation.createProvider": ["providers.manage"] * 3,
+        "Mutation.createSchedule": ["schedules.manage", "the operation's own"],
         "Mutation.createToken": [None],  # any member may, and gives nothing but what is the member's own
         "Mutation.deleteBackupSet": ["backups.delete"],
         "Mutation.deleteCredential": ["providers.manage"],
         "Mutation.deleteProvider": ["providers.manage"],
+        "Mutation.deleteSchedule": ["schedules.manage"],
+        "Mutation.disableSchedule": ["schedules.manage"],
+        "Mutation.enableSchedule": ["schedules.manage", "the operation's own"],
         "Mutation.grantTenants": ["members.manage"],
         "Mutation.inviteMember": ["members.manage"],
         "Mutation.leaveWorkspace": [None],  # it takes nothing but being a member
@@ -197,6 +201,7 @@ def test_every_mutation_is_guarded_by_a_capability():
         "Mutation.startOnTenants": ["the operation's own"],
         "Mutation.unarchiveTenant": ["tenants.manage"],
         "Mutation.updateProvider": ["providers.manage"] * 3,
+        "Mutation.updateSchedule": ["schedules.manage", "the operation's own"],
     }
 
 

@@ -66,6 +66,13 @@ def change(connection: psycopg.Connection[Any], run_id: UUID, **columns: Any) ->
     )
 
 
+def belongs_to(admin_url: str, run_id: Any, schedule: Any) -> None:
+    """Let a run, also one that has ended, be one that a schedule has started."""
+    with psycopg.connect(admin_url) as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")  # past what makes ends final
+        change(connection, run_id, schedule_id=schedule)
+
+
 def end(connection: psycopg.Connection[Any], run_id: UUID) -> None:
     """End a run well, in the connection's transaction."""
     change(

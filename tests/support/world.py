@@ -13,6 +13,7 @@ from atlas_gql.testing.installation import Place
 from support.connecting import changed, secret_of
 from support.loopback import loopback
 from support.members import who
+from support.schedules import made as nightly
 from support.steps import backed_up, damaged, planned, restore_input, undone
 
 
@@ -64,6 +65,7 @@ def make_world(place: Place) -> World:
         "providerId": provider_of(other)["id"],
         "credentialId": spare["id"],
         "writeCredentialId": secret_of(place, "Spare for writes")["id"],
+        "scheduleId": nightly(place, name="Spare", input={"policyTypes": ["mobileApps"]})["id"],
         "tokenId": _spare_token(place),
         "invitationId": _invitation(place),
         "secret": secrets.token_urlsafe(24),

@@ -41,6 +41,9 @@ class OperationRunFilter:
     retry_of_id: list[strawberry.ID] | None = strawberry.field(
         description="Repeat one of these runs.", default=None
     )
+    schedule_id: list[strawberry.ID] | None = strawberry.field(
+        description="Started by one of these schedules.", default=None
+    )
     internal: bool | None = strawberry.field(
         description="What plugins do when runs have ended: these alone if true; else they are left out.",
         default=None,
@@ -65,6 +68,7 @@ class OperationRunFilter:
             initiator_uuid=uuids(self.initiator_uuid, "initiatorUuid"),
             request_id=self.request_id,
             retry_of_id=keys(self.retry_of_id, "retryOfId", "OperationRun"),
+            schedule_id=keys(self.schedule_id, "scheduleId", "Schedule"),
             internal=self.internal,
             created_after=self.created_after,
             created_before=self.created_before,
@@ -84,6 +88,7 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "initiator_uuid": lambda row, values: row.initiator_uuid in map(str, values),
     "request_id": lambda row, values: row.request_id in values,
     "retry_of_id": lambda row, values: row.retry_of_id in values,
+    "schedule_id": lambda row, values: row.schedule_id in values,
     "internal": lambda row, value: row.internal is value,
     "created_after": lambda row, instant: row.created_at > instant,
     "created_before": lambda row, instant: row.created_at < instant,

@@ -33,6 +33,7 @@ from atlas_gql.schema.types.run_filters import OperationRunFilter
 from atlas_gql.schema.types.verification import ProviderVerification, verification
 
 if TYPE_CHECKING:
+    from atlas_gql.schema.types.schedules import Schedule
     from atlas_gql.schema.types.tenants import Tenant
 
 
@@ -134,6 +135,7 @@ class OperationRun(Node):
     subject_there: strawberry.Private[bool]
     retry_of_id: strawberry.Private[Any]
     parent_id: strawberry.Private[Any]
+    schedule_id: strawberry.Private[Any]
     verified: strawberry.Private[Any]
     returned: strawberry.Private[Any]
     moment: strawberry.Private[str]
@@ -219,6 +221,15 @@ class OperationRun(Node):
     async def retry_of(self, info: Info) -> OperationRun | None:
         row: OperationRun | None = await linked(info, self, "retryOf", OPERATION_RUN)
         return row if row is not None and row.tenant_id == self.tenant_id else None
+
+    @resolved(
+        "The schedule that started it, also when that was deleted since.", HasCapability(Capability.RUNS_VIEW)
+    )
+    async def schedule(
+        self, info: Info
+    ) -> Annotated[Schedule, strawberry.lazy("atlas_gql.schema.types.schedules")] | None:
+        row: Schedule | None = await linked(info, self, "schedule", OPERATION_RUN)
+        return row
 
     @resolved(
         "The runs that repeat it for what failed here, the newest first.", HasCapability(Capability.RUNS_VIEW)

@@ -28,6 +28,7 @@ from atlas_gql.schema.types.policies import PoliciesFilter, Policy
 from atlas_gql.schema.types.providers import Provider, ProviderFilter
 from atlas_gql.schema.types.restores import RestoreFilter, RestoreRun
 from atlas_gql.schema.types.runs import RunConnection, RunFilter, RunOrder, page_of_runs
+from atlas_gql.schema.types.schedules import Schedule, ScheduleFilter
 from atlas_gql.schema.types.stats import BucketArgument, RunStats, Since, Until, run_stats
 from atlas_gql.schema.types.tenants import AuditFilter, Tenant, TenantFilter
 from atlas_gql.schema.types.tokens import ApiToken
@@ -129,6 +130,19 @@ class Workspace(Node):
         return await page_of_runs(
             info, runs, self.uuid, first=first, after=after, where=where, order=order_by
         )
+
+    @resolved("Its schedules, by name; not those that were deleted.", HasCapability(Capability.RUNS_VIEW))
+    async def schedules(
+        self,
+        info: Info,
+        first: First = 25,
+        after: After = None,
+        filter: Annotated[
+            ScheduleFilter | None, strawberry.argument(description="Which schedules; all when absent.")
+        ] = None,
+    ) -> Connection[Schedule] | None:
+        where = filter.where() if filter else None
+        return await lists.SCHEDULES.page(info, self.uuid, first=first, after=after, where=where)
 
     @resolved(
         "The runs of its tenants in numbers; of those tenants whose runs you may see.",

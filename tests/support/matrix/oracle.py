@@ -18,6 +18,7 @@ KINDS: Mapping[str, str | None] = {
     "TenantGrant": "members.view",
     "Credential": "providers.view",
     "Provider": "providers.view",
+    "Schedule": "runs.view",
     "OperationRun": "runs.view",
     "RunItem": "runs.view",
     "AuditEntry": "audit.view",
@@ -28,6 +29,8 @@ KINDS: Mapping[str, str | None] = {
     "RestoreItem": "backups.view",
 }
 """What seeing a thing takes where it belongs; None where any right there will do."""
+ALONG: Mapping[str, str] = {"Credential": "providers.view", "Schedule": "runs.view"}
+"""What takes no more than this on one tenant to come across: by its provider, by a run."""
 OPERATIONS: Mapping[str, str] = {"OperationRun": "backups.create"}
 """What retrying the world's runs takes: they are backups."""
 
@@ -64,8 +67,8 @@ def visible(caller: Caller, thing: Thing) -> bool:
 
 
 def shown(caller: Caller, thing: Thing) -> bool:
-    """Whether the caller may come across a thing: a tenant's provider shows its credential, too."""
-    along = thing.kind == "Credential" and "providers.view" in (caller.somewhere(thing.workspace) or ())
+    """Whether the caller may come across a thing: what is a workspace's is shown by what hangs off it."""
+    along = ALONG.get(thing.kind) in (caller.somewhere(thing.workspace) or ())
     return along or visible(caller, thing)
 
 
@@ -197,10 +200,20 @@ def _may_start(caller: Caller, of: Named) -> Verdict:
     return holds(caller.somewhere(of.thing.workspace), "backups.create")
 
 
+def _may_schedule(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Verdict:
+    """The operation of the world's schedules, and of the one that the matrix makes, is a backup."""
+    of = named[_camel(guard._target.field)]
+    if verdict := of.reached(caller):
+        return verdict
+    assert of.thing is not None
+    return holds(caller.rights(of.thing.place), "backups.create")
+
+
 _MUTATIONS: Mapping[str, Callable[[Caller, Any, Mapping[str, Named]], Verdict]] = {
     "Allowed": _allowed,
     "MayRetry": _may_retry,
     "MayRevoke": _allowed,
+    "MayStartScheduled": _may_schedule,
     "MayStart": lambda caller, _, named: _may_start(caller, named["workspaceId"]),
     "IsMember": lambda caller, _, named: named["workspaceId"].reached(caller),
 }

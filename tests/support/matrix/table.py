@@ -37,7 +37,10 @@ KIND_OF: Mapping[str, str] = {
     "writeCredential": "Credential",
 }
 """The kinds of what ids name whose names do not say it."""
-VALUES: Mapping[str, Any] = {"StartOnTenantsInput.operationType": "assignments.fetch"}
+VALUES: Mapping[str, Any] = {
+    "StartOnTenantsInput.operationType": "assignments.fetch",
+    "CreateScheduleInput.operationType": "assignments.fetch",
+}
 """What inputs are given, by `Input.field`, where nonsense would not do."""
 
 

@@ -193,6 +193,23 @@ class World:
         self._add("users", id=user, name=mark, email=f"{mark}@mail.example")
         self._member(place, user, "member", id=self._put("Member", place))
         self._users[place] = user
+        self._add(
+            "schedules",
+            id=self._put("Schedule", place),
+            workspace_id=workspace,
+            name=mark,
+            operation_type="assignments.fetch",
+            cron="0 2 * * *",
+            time_zone="UTC",
+            jitter_seconds=0,
+            tenant_ids=None,
+            owner_id=user,
+            token_id=None,
+            enabled=True,
+            disabled_reason=None,
+            next_at=NOW + timedelta(days=1),
+            deleted_at=None,
+        )
 
     def _tenant(self, place: str) -> None:
         mark = self.marks[place]
@@ -272,6 +289,7 @@ class World:
             subject_id=backup,
             retry_of=first,
             parent_run_id=first,
+            schedule_id=self.things["Schedule", TENANTS[place]].uuid,
         )
         self._add(
             "run_items",
