@@ -330,6 +330,10 @@ class Operation(Generic[Input]):
     field `reason` becomes the entry's reason."""
     writes: bool = False
     """Whether it changes anything at Microsoft: then an idempotency key is required."""
+    graph_writes: tuple[str, ...] = ()
+    """Where `ctx.graph.send` may write, for an operation that `writes`: paths such as
+    `/beta/deviceManagement/managedDevices/*/syncDevice`, `*` for one segment. Those of policies and of
+    assignments are refused."""
     confirmed: tuple[str, ...] = ()
     """Text fields of the input that a person must give again to retry a run; what the rest of the input
     says is taken from that run."""
@@ -473,7 +477,10 @@ class RunContext(Protocol):
 
     @property
     def graph(self) -> GraphClient:
-        """Microsoft Graph for this tenant. Writing assignments through it is refused: use `restores`."""
+        """Microsoft Graph for this tenant, to read; `send` writes where the operation's `graph_writes` say.
+
+        Assignments are written through `restores` only.
+        """
         ...
 
     @property
