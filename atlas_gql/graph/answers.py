@@ -89,6 +89,16 @@ def decode(answer: Answer) -> dict[str, Any]:
     return as_object(parse(answer.content), request_id=answer.request_id)
 
 
+def decode_any(answer: Answer) -> Any:
+    """The JSON value of a write's answer. Raises GraphError (INVALID_RESPONSE), though the write happened."""
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError as exc:
+        error = invalid_response(request_id=answer.request_id)
+        error.may_have_happened = True
+        raise error from exc
+
+
 def as_object(body: Any, *, request_id: str | None = None) -> dict[str, Any]:
     """`body` when it is a JSON object. Raises GraphError (INVALID_RESPONSE)."""
     if not isinstance(body, dict):

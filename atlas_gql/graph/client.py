@@ -88,6 +88,13 @@ class GraphClient(Protocol):
     ) -> str | None:
         """Delete one assignment; returns the request id. For ITEMS kinds."""
 
+    async def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Write one JSON value to a path with version, once; gives the JSON answer, None for an empty one.
+
+        Only for an operation that declares the path in its `graph_writes`. `may_have_happened` of the
+        GraphError says that nobody knows whether it took effect: it is never sent again then.
+        """
+
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """One JSON object by its path with version, such as `/beta/deviceManagement/...`."""
 

@@ -13,7 +13,7 @@ import httpx
 
 from atlas_gql.errors import GraphError, OperationFailure
 from atlas_gql.graph import directory
-from atlas_gql.graph.answers import decode
+from atlas_gql.graph.answers import decode, decode_any
 from atlas_gql.graph.company import Company
 from atlas_gql.graph.contract import PolicyContract, WriteStrategy
 from atlas_gql.graph.model import Assignment, Filter, Group, Policy
@@ -151,6 +151,20 @@ class MicrosoftGraphClient:
         _demand(contract, WriteStrategy.ITEMS)
         url = f"{_item(contract, policy_id)}/assignments/{quote(assignment_id, safe='')}"
         return (await self._transport.send(_writing(contract, "DELETE", url, justification))).request_id
+
+    async def send(self, method: str, path: str, body: Any = None) -> Any:
+        call = Call(
+            method=method,
+            url=path,
+            body=body,
+            family=family_of(path),
+            writing=True,
+            # Whether another one does harm, only whoever asks for it knows.
+            repeatable=False,
+            success=(200, 201, 202, 204),
+        )
+        answer = await self._transport.send(call)
+        return decode_any(answer) if answer.content.strip() else None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return decode(await self._transport.send(Call(url=path, params=params, family=family_of(path))))

@@ -31,7 +31,7 @@ class NullGraphClient:
     policies = pages = _list
     policy = assignments = groups = member_counts = deleted_groups = groups_named = filters = get = _call
     permissions = probe = _call
-    assign = add_assignment = delete_assignment = _call
+    assign = add_assignment = delete_assignment = send = _call
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
@@ -28,6 +28,7 @@ from atlas_gql.ops.plugin_settings import RunSettings
 from atlas_gql.ops.providers import RunProvider
 from atlas_gql.ops.retries import Left
 from atlas_gql.ops.run_log import Line, RunLog
+from atlas_gql.ops.sending import SendingGraph
 from atlas_gql.plugins.api import Run, Tenant
 
 Result = TypeVar("Result")
@@ -50,6 +51,8 @@ class Context:
         *,
         tenant: Tenant,
         graph: GraphClient,
+        graph_writes: Sequence[str],
+        writer: Callable[[], Awaitable[GraphClient]],
         restores: RestoreWriter,
         provider: RunProvider,
         executor: Executor,
@@ -72,7 +75,11 @@ class Context:
             initiator=row.initiator_name,
         )
         self.tenant = tenant
-        self.graph: GraphClient = ReadOnlyGraph(graph)
+        self.graph: GraphClient = (
+            SendingGraph(graph, claim, declared=graph_writes, writer=writer, log=self.log)
+            if graph_writes
+            else ReadOnlyGraph(graph)
+        )
         self.backups = RunBackups(database, claim, left)
         self.restores = restores
         self.provider = provider

@@ -86,6 +86,13 @@ class PatientGraph:
     async def probe(self, contracts: Collection[PolicyContract]) -> dict[str, GraphError | None]:
         return await _patient(self._client.probe(contracts))
 
+    async def send(self, method: str, path: str, body: Any = None) -> Any:  # noqa: ARG002 # the client's signature
+        raise OperationFailure(
+            "This operation does not declare where it writes.",
+            reason=ReasonCode.UNSUPPORTED,
+            code="write_refused",
+        )
+
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return await _patient(self._client.get(path, params))
 
@@ -97,7 +104,7 @@ class PatientGraph:
 
 
 class ReadOnlyGraph(PatientGraph):
-    """The client without the ways to write assignments: those go through `restores.apply`."""
+    """The client without the ways to write: assignments go through `restores.apply`."""
 
     def writing(self) -> NoReturn:
         raise _refused()

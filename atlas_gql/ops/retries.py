@@ -7,7 +7,7 @@ that in the order in which they were accepted they tell what is left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +154,10 @@ def input_again(operation: Operation[Any], stored: dict[str, Any], confirmed: Ma
         given = load(operation.input, stored)
     except OperationFailure as exc:
         raise ValidationError(f"{exc.message} Start it anew.", field="run_id") from exc
-    return replace(given, **{f.name: confirmed[f.name] for f in fields(given) if f.name in confirmed})
+    try:
+        return load(operation.input, {**stored, **confirmed}) if confirmed else given
+    except OperationFailure as exc:
+        raise ValidationError("This does not fit.", field=next(iter(confirmed))) from exc
 
 
 async def check_something_left(tx: Transaction, operation: Operation[Any], retry: Retry) -> None:

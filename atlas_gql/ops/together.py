@@ -45,7 +45,7 @@ from atlas_gql.errors import (
     ValidationError,
 )
 from atlas_gql.ops import backups
-from atlas_gql.ops.rights import references
+from atlas_gql.ops.references import references
 from atlas_gql.ops.start import FIRST_RING_GRACE, RUN_COLUMNS, Attempt, Starter, tenant_of
 from atlas_gql.ops.ticks import Tick
 from atlas_gql.plugins.api import Operation, Tenant

@@ -250,6 +250,8 @@ class Tracker:
             held,
             tenant=tenant,
             graph=graph,
+            graph_writes=operation.graph_writes,
+            writer=lambda: self._writer(held, operation),
             restores=RestoreWriter(
                 database,
                 held,

@@ -1,5 +1,7 @@
 """What a plugin imports: `from atlas_gql.plugins import ...`, and nothing else of Atlas."""
 
+from annotated_types import Ge, Gt, Interval, Le, Len, Lt, MaxLen, MinLen, MultipleOf
+
 from atlas_gql.errors import AtlasError, DomainError, GraphError, OperationFailure, ValidationError
 from atlas_gql.graph.client import GraphClient
 from atlas_gql.graph.contract import Family, PolicyContract, ReadStrategy, WriteStrategy
@@ -37,6 +39,16 @@ from atlas_gql.plugins.api import (
     new,
 )
 from atlas_gql.plugins.backups import Backups, CapturedPolicy, WholeBackup, policy_key
+from atlas_gql.plugins.ids import (
+    AuditEntry,
+    BackupItem,
+    BackupSet,
+    Id,
+    OperationRun,
+    RestoreItem,
+    RestoreRun,
+    RunItem,
+)
 from atlas_gql.plugins.restores import (
     Mentioned,
     PlannedPolicy,
@@ -62,6 +74,9 @@ __all__ = [
     "CONTRACTS",
     "Assignment",
     "AtlasError",
+    "AuditEntry",
+    "BackupItem",
+    "BackupSet",
     "Backups",
     "Capability",
     "CapturedPolicy",
@@ -72,14 +87,25 @@ __all__ = [
     "Family",
     "Filter",
     "FinishedRun",
+    "Ge",
     "GraphClient",
     "GraphError",
     "Group",
+    "Gt",
+    "Id",
     "Identity",
+    "Interval",
+    "Le",
+    "Len",
     "Listener",
+    "Lt",
+    "MaxLen",
     "Mentioned",
+    "MinLen",
+    "MultipleOf",
     "Operation",
     "OperationFailure",
+    "OperationRun",
     "PlannedPolicy",
     "PlannedWrite",
     "PluginSettings",
@@ -95,11 +121,14 @@ __all__ = [
     "ReasonCode",
     "ReasonDetail",
     "Ref",
+    "RestoreItem",
     "RestoreOptions",
     "RestorePlan",
+    "RestoreRun",
     "Restores",
     "Run",
     "RunContext",
+    "RunItem",
     "Secret",
     "ShownPolicy",
     "SourceItem",

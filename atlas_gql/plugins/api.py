@@ -238,17 +238,18 @@ class Doc:
 
 @dataclass(frozen=True)
 class Ref:
-    """Says that an input field is the id of a thing: `Annotated[UUID, Ref("BackupSet", "backups.view")]`.
+    """Says what a UUID in an input is the id of: `Annotated[UUID, Ref("BackupSet", "backups.delete")]`.
 
-    In GraphQL the field is an `ID`. The host decodes it and checks, before the operation sees it, that
-    the thing exists in the tenant's workspace and that the caller holds `capability` on its tenant. A
-    field of a result is shown as the thing's id; `node` asks for the rights.
+    In GraphQL it is an `ID`. The host decodes it and checks, before the operation sees it, that the thing
+    exists in the tenant's workspace and that the caller holds `capability` on its tenant; None for any
+    right there. Where looking at the thing is enough, `Id[BackupSet]` says the same. A field of a result is
+    shown as the thing's id; `node` asks for the rights.
 
     .. versionadded:: 0.1
     """
 
     kind: str
-    capability: str
+    capability: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +271,7 @@ class Target:
 
 
 def existing(kind: str, *, field: str, check: Step | None = None, create: Step | None = None) -> Target:
-    """A thing that is there, named by the input's `field` (which carries a `Ref`).
+    """A thing that is there, named by the input's `field` (an `Id`, or a UUID with a `Ref`).
 
     `check` and `create` run in the start's transaction. `check` runs at every start and raises a
     DomainError to refuse it; `create` runs only when the run is new.
@@ -329,6 +330,10 @@ class Operation(Generic[Input]):
     field `reason` becomes the entry's reason."""
     writes: bool = False
     """Whether it changes anything at Microsoft: then an idempotency key is required."""
+    graph_writes: tuple[str, ...] = ()
+    """Where `ctx.graph.send` may write, for an operation that `writes`: paths such as
+    `/beta/deviceManagement/managedDevices/*/syncDevice`, `*` for one segment. Those of policies and of
+    assignments are refused."""
     confirmed: tuple[str, ...] = ()
     """Text fields of the input that a person must give again to retry a run; what the rest of the input
     says is taken from that run."""
@@ -472,7 +477,10 @@ class RunContext(Protocol):
 
     @property
     def graph(self) -> GraphClient:
-        """Microsoft Graph for this tenant. Writing assignments through it is refused: use `restores`."""
+        """Microsoft Graph for this tenant, to read; `send` writes where the operation's `graph_writes` say.
+
+        Assignments are written through `restores` only.
+        """
         ...
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from atlas_gql.access.capabilities import Capability as Own
 from atlas_gql.access.capabilities import Role
 from atlas_gql.errors import ConfigurationError, DomainError
+from atlas_gql.graph.paths import problem_of_declared
 from atlas_gql.plugins.api import Capability, Listener, Operation, ReasonDetail, Target
 from atlas_gql.plugins.naming import OWN, camel, class_names, pascal
 
@@ -125,9 +126,22 @@ def _problem_of_rights(operation: Operation[Any], capabilities: Collection[str])
         return f"it takes the capability {operation.capability}, which is neither Atlas's nor the plugin's"
     if not isinstance(operation.writes, bool):
         return "its writes is neither True nor False"
+    if problem := _problem_of_graph_writes(operation):
+        return problem
     fields = {field.name for field in dataclasses.fields(operation.input)}
     if not _texts(operation.confirmed) or not fields.issuperset(operation.confirmed):
         return "its confirmed is no tuple of fields of its input"
+    return None
+
+
+def _problem_of_graph_writes(operation: Operation[Any]) -> str | None:
+    if not _texts(operation.graph_writes):
+        return "its graph_writes is no tuple of paths"
+    if operation.graph_writes and not operation.writes:
+        return "it has graph_writes, and does not say that it writes"
+    for path in operation.graph_writes:
+        if problem := problem_of_declared(path):
+            return f"its graph_writes has {path}, which is {problem}"
     return None
 
 

@@ -6,8 +6,10 @@ The order of checks is that of the whole API: who asks, what is within reach (NO
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Annotated, Any, Optional
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLTypeResolver
@@ -30,12 +32,14 @@ from atlas_gql.errors import (
     ValidationError,
     WritesNotEnabled,
 )
-from atlas_gql.plugins.api import Operation, Ref
+from atlas_gql.ops.references import references
+from atlas_gql.ops.rights import THINGS
+from atlas_gql.plugins.api import Operation
 from atlas_gql.schema import ids
 from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import InputTypes, check_key
-from atlas_gql.schema.maps import KINDS, WORKSPACE
+from atlas_gql.schema.names import graphql_path, named_by, places
 from atlas_gql.schema.permissions import Guard, Permission, held, place_of
 from atlas_gql.schema.types.runs import WithRun
 
@@ -138,6 +142,41 @@ class Allowed(Permission):
         return True
 
 
+class MayName(Permission):
+    """What an operation's input names at one place: all of it of the target's workspace, and allowed there.
+
+    Whatever the input names is read with the first of these guards; the others find it.
+    """
+
+    def __init__(self, mutation: str, operation: Operation[Any], target: Target, path: str) -> None:
+        self.capability = references(operation.input)[path].capability
+        self.on = graphql_path(path.split("."))
+        self._mutation = mutation
+        self._input = operation.input
+        self._target = target
+        self._path = path
+
+    async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
+        target = await self._target.place(info, arguments["input"])
+        found = named_by(self._input, arguments["input"])
+        mine = [one.path == self._path for one in found]
+        lie = list(compress(await places(info.context, found), mine))
+        return await may_name(info.context, self._mutation, self.capability, lie, target.workspace_id)
+
+
+async def may_name(
+    context: Context, mutation: str, capability: str | None, places: Iterable[Any], workspace_id: UUID
+) -> bool:
+    """Whether these places are all of a workspace. Raises Forbidden where the capability lacks, audited."""
+    different = {(place.workspace_id, place.tenant_id): place for place in places}.values()
+    if any(place.workspace_id != workspace_id for place in different):
+        return False
+    if capability is not None:
+        for place in different:
+            await demand(context, mutation, capability, place)
+    return True
+
+
 async def demand(context: Context, mutation: str, capability: str, place: Any) -> None:
     """Raises Forbidden, and audits it, unless the caller holds a capability at a place within reach."""
     if capability in (held(context.actor, place) or NOTHING):
@@ -156,7 +195,7 @@ async def demand(context: Context, mutation: str, capability: str, place: Any) -
 def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorTypes) -> StrawberryField:
     """The mutation that starts an operation."""
     given_type = inputs.of(operation)
-    target = _target(operation, given_type.refs)
+    target = _target(operation)
     allowed = tuple(dict.fromkeys((*HOST_ERRORS, *operation.errors)))
 
     async def resolve(info: Any, input: Any) -> Any:
@@ -168,7 +207,7 @@ def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorType
                 operation,
                 tenant_id=place.tenant_id,
                 workspace_id=place.workspace_id,
-                given=given_type.read(input, "input"),
+                given=given_type.read(input, ""),
                 idempotency_key=check_key(input.idempotency_key),
                 request_id=context.request_id,
             )
@@ -189,7 +228,7 @@ def start_field(operation: Operation[Any], inputs: InputTypes, errors: ErrorType
         given_type.graphql,
         (StartRunPayload, *map(errors.of, allowed)),
         description=operation.description,
-        guards=_guards(operation, target, given_type.refs),
+        guards=_guards(operation, target),
     )
 
 
@@ -224,25 +263,26 @@ def cancel_field(errors: ErrorTypes) -> StrawberryField:
     )
 
 
-def _target(operation: Operation[Any], refs: Mapping[str, Ref]) -> Target:
+def _target(operation: Operation[Any]) -> Target:
     field = operation.target.field
     if field is None:
         return Target("Tenant", "tenant_id")
-    if field not in refs or refs[field].kind != operation.target.kind:
+    ref = references(operation.input).get(field)
+    if ref is None or ref.kind != operation.target.kind:
         raise ConfigurationError(
             f"{operation.type}: the target's field {field} needs a Ref of its kind in the input."
         )
-    return Target(refs[field].kind, field)
+    return Target(ref.kind, field)
 
 
-def _guards(operation: Operation[Any], target: Target, refs: Mapping[str, Ref]) -> list[Allowed]:
-    guards = [Allowed(operation.mutation, operation.capability, target)]
-    for field, ref in refs.items():
-        rows = KINDS.get(ref.kind)
-        if rows is None or rows is WORKSPACE:
-            raise ConfigurationError(f"{operation.type}: no Ref can name a {ref.kind}, as {field} does.")
-        if field != target.field or ref.capability != operation.capability:
-            guards.append(Allowed(operation.mutation, ref.capability, target, of=Target(ref.kind, field)))
+def _guards(operation: Operation[Any], target: Target) -> list[Permission]:
+    """What the start takes: the operation's capability on its target, then what each thing named takes."""
+    guards: list[Permission] = [Allowed(operation.mutation, operation.capability, target)]
+    for path, ref in references(operation.input).items():
+        if ref.kind not in THINGS:
+            raise ConfigurationError(f"{operation.type}: no Ref can name a {ref.kind}, as {path} does.")
+        if path != operation.target.field or ref.capability != operation.capability:
+            guards.append(MayName(operation.mutation, operation, target, path))
     return guards
 
 

@@ -17,7 +17,7 @@ from atlas_gql.access.capabilities import Capability
 from atlas_gql.errors import TenantArchived, ValidationError
 from atlas_gql.ops import plugin_settings as service
 from atlas_gql.ops.plugin_settings import DEFAULT, Home, Shown
-from atlas_gql.ops.rights import metadata
+from atlas_gql.ops.references import metadata
 from atlas_gql.plugins.api import Doc, PluginSettings
 from atlas_gql.plugins.naming import camel, pascal
 from atlas_gql.plugins.secrets import Secret

@@ -16,7 +16,7 @@ from uuid import UUID
 import strawberry
 
 from atlas_gql.errors import ConfigurationError
-from atlas_gql.ops.rights import metadata
+from atlas_gql.ops.references import metadata, ref_in
 from atlas_gql.plugins import verification
 from atlas_gql.plugins.api import Doc, Operation, Ref
 from atlas_gql.schema import ids
@@ -78,29 +78,31 @@ class ResultTypes:
 
     def _field(self, hint: Any, name: str, place: str) -> tuple[Any, Any]:
         """A field's annotation, and how it is read where that is not the value itself."""
-        ref = metadata(hint, Ref)
+        ref = ref_in(hint)
+        annotation = self._type(hint, place, ref)
         if ref is None:
-            return self._type(hint, place), None
-        bare = get_args(hint)[0]
-        inner = optional(bare)
-        if (inner or bare) is not UUID:
-            raise ConfigurationError(f"{place} carries a Ref and is no UUID.")
+            return annotation, None
         if ref.kind not in KINDS:
             raise ConfigurationError(f"{place}: no Ref can name a {ref.kind}.")
-        return (Optional[strawberry.ID] if inner else strawberry.ID), _id(ref.kind, name)  # noqa: UP045 # a value
+        return annotation, _id(ref.kind, name)
 
     def shown(self, hint: Any, place: str) -> Any:
         """A type of a field as answers have it. Raises ConfigurationError naming the place."""
         return self._type(hint, place)
 
-    def _type(self, hint: Any, place: str) -> Any:
+    def _type(self, hint: Any, place: str, ref: Ref | None = None) -> Any:
+        """`ref` says what a UUID in it is the id of."""
         if get_origin(hint) is Annotated:
             hint = get_args(hint)[0]
         if (inner := optional(hint)) is not None:
-            return Optional[self._type(inner, place)]  # noqa: UP045 # a value
+            return Optional[self._type(inner, place, ref)]  # noqa: UP045 # a value
         arguments = get_args(hint)
         if get_origin(hint) is list or (get_origin(hint) is tuple and arguments[1:] == (...,)):
-            return list[self._type(arguments[0], place)]  # type: ignore[misc] # a type made at run time
+            return list[self._type(arguments[0], place, ref)]  # type: ignore[misc] # a type made at run time
+        if ref is not None:
+            if hint is not UUID:
+                raise ConfigurationError(f"{place} carries a Ref and is no UUID.")
+            return strawberry.ID
         if hint in _PLAIN:
             return _PLAIN[hint]
         if isinstance(hint, type) and issubclass(hint, StrEnum):
@@ -115,10 +117,11 @@ class ResultTypes:
 
 
 def _id(kind: str, name: str) -> Callable[[Any], Any]:
-    """The id of the thing whose key a field holds."""
+    """The ids of the things whose keys a field holds."""
 
-    def read(self: Any) -> Any:
-        value = getattr(self, name)
+    def shown(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [shown(item) for item in value]
         return None if value is None else ids.encode(kind, value)
 
-    return read
+    return lambda self: shown(getattr(self, name))

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, get_args, get_type_hints
-from uuid import UUID
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
 from atlas_gql.access.capabilities import Capability
-from atlas_gql.errors import ConfigurationError, DomainError, NothingToRetry, RunNotFinished
-from atlas_gql.ops.rights import references
-from atlas_gql.plugins.api import Operation, Ref
+from atlas_gql.errors import (
+    ConfigurationError,
+    DomainError,
+    NothingToRetry,
+    OperationFailure,
+    RunNotFinished,
+)
+from atlas_gql.ops.inputs import load
+from atlas_gql.ops.references import named
+from atlas_gql.plugins.api import Operation
 from atlas_gql.schema.context import Info
 from atlas_gql.schema.errors import ErrorTypes
 from atlas_gql.schema.inputs import KEY, check_key, plain_text
 from atlas_gql.schema.maps import OPERATION_RUN
-from atlas_gql.schema.mutations import HOST_ERRORS, StartRunPayload, Target, demand, mutation_field
-from atlas_gql.schema.permissions import OWN, Permission, place_of
+from atlas_gql.schema.mutations import (
+    HOST_ERRORS,
+    StartRunPayload,
+    Target,
+    demand,
+    may_name,
+    mutation_field,
+)
+from atlas_gql.schema.names import places
+from atlas_gql.schema.permissions import OWN, Permission
 from atlas_gql.schema.rows import load_row
 
 NAME = "retryRun"
@@ -32,9 +46,6 @@ class MayRetry(Permission):
     capability = OWN
     on = to_camel_case(TARGET.field)
 
-    def __init__(self, refs: Mapping[str, Mapping[str, Ref]]) -> None:
-        self._refs = refs
-
     async def has_permission(self, source: Any, info: Info, **arguments: Any) -> bool:  # noqa: ARG002 # Strawberry's signature
         context, given = info.context, arguments["input"]
         place = await TARGET.place(info, given)
@@ -43,13 +54,16 @@ class MayRetry(Permission):
         assert run is not None  # it has a place
         operation = context.engine.operations.get(run.type)
         await demand(context, NAME, operation.capability if operation else Capability.RUNS_VIEW, place)
-        for field, ref in self._refs.get(run.type, {}).items():
-            if (named := run.input.get(field)) is None:
-                continue
-            other = await place_of(context, ref.kind, UUID(named))
-            if other.workspace_id != place.workspace_id:
+        try:
+            stored = load(operation.input, run.input) if operation else None
+        except OperationFailure:
+            stored = None  # and so there is nothing that could be retried
+        if operation is None or stored is None:
+            return True
+        found = named(operation.input, stored)
+        for one, lies in zip(found, await places(context, found), strict=True):
+            if not await may_name(context, NAME, one.ref.capability, [lies], place.workspace_id):
                 return False
-            await demand(context, NAME, ref.capability, other)
         return True
 
 
@@ -90,7 +104,6 @@ def retry_field(operations: Sequence[Operation[Any]], errors: ErrorTypes) -> Str
             deduplicated=started.deduplicated,
         )
 
-    refs = {operation.type: references(operation.input) for operation in operations}
     return mutation_field(
         NAME,
         resolve,
@@ -98,7 +111,7 @@ def retry_field(operations: Sequence[Operation[Any]], errors: ErrorTypes) -> Str
         (StartRunPayload, *map(errors.of, dict.fromkeys(allowed))),
         description="Does what an ended run left undone, as a new run: items that succeeded, or need a new"
         " plan, are left out.",
-        guards=[MayRetry(refs)],
+        guards=[MayRetry()],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from atlas_gql.schema.context import Context, Info
 from atlas_gql.schema.engine import StartedOn
 from atlas_gql.schema.errors import Error, ErrorTypes
 from atlas_gql.schema.fields import resolved
-from atlas_gql.schema.inputs import KEY, RESERVED, InputTypes, check_key
+from atlas_gql.schema.inputs import KEY, RESERVED, InputTypes, below, check_key
 from atlas_gql.schema.maps import OPERATION_RUN, TENANT
 from atlas_gql.schema.mutations import HOST_ERRORS, WORKSPACE_OF, demand, mutation_field
 from atlas_gql.schema.permissions import (
@@ -196,14 +196,14 @@ def read_input(info: Info, inputs: InputTypes, operation: Operation[Any], value:
         if name in value:
             raise ValidationError("This is not given with the input, but beside it.", field=f"input.{name}")
     made = inputs.of(operation)
-    name = made.graphql.__strawberry_definition__.name  # type: ignore[attr-defined] # made by Strawberry
+    name = made.graphql.__strawberry_definition__.name
     type_ = assert_input_object_type(info.schema._schema.type_map[name])
     whole = {**value, "tenantId": ""}
     wrong: list[tuple[GraphQLError, Sequence[str | int]]] = []
     validate_input_value(whole, type_, lambda error, path: wrong.append((error, path)), hide_suggestions=True)
     if wrong:
         error, path = wrong[0]
-        raise ValidationError(answers.without_values(error.message), field=_path(path))
+        raise ValidationError(answers.without_values(error.message), field=reduce(below, path, "input"))
     given = convert_argument(
         coerce_input_value(whole, type_),
         made.graphql,
@@ -211,10 +211,6 @@ def read_input(info: Info, inputs: InputTypes, operation: Operation[Any], value:
         info.schema.config,
     )
     return made.read(given, "input")
-
-
-def _path(path: Sequence[str | int]) -> str:
-    return "input" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
 
 
 async def _wanted(
@@ -267,9 +263,12 @@ async def _start(
     asked: dict[str, Any] = {"workspace_id": workspace_id, "request_id": context.request_id}
     may = {id_: None for id_ in wanted if operation.capability in (rights[id_] or NOTHING)}
     if may:
-        started = await context.engine.start_on_tenants(
-            context.actor, operation, tenant_ids=list(may), given=given, idempotency_key=key, **asked
-        )
+        try:
+            started = await context.engine.start_on_tenants(
+                context.actor, operation, tenant_ids=list(may), given=given, idempotency_key=key, **asked
+            )
+        except ValidationError as exc:
+            raise _in_input(exc) from exc
         found |= {one.tenant_id: one for one in started}
     if lacking := [id_ for id_ in wanted if rights[id_] is not None and id_ not in may]:
         # A grant may be of another workspace's tenant.
@@ -290,6 +289,8 @@ def _result(
     own: tuple[type[DomainError], ...],
 ) -> StartedOnTenant:
     error = found if isinstance(found, AtlasError) else found.error
+    if isinstance(error, ValidationError):
+        error = _in_input(error)
     shown: Any = None
     if isinstance(error, DomainError) and isinstance(error, own):
         shown = errors.present(error, own, Place(workspace_id=workspace_id, tenant_id=tenant_id))
@@ -306,6 +307,11 @@ def _result(
         deduplicated=not isinstance(found, AtlasError) and found.deduplicated,
         error=shown,
     )
+
+
+def _in_input(error: ValidationError) -> ValidationError:
+    """What a step of the operation says of its input, where that is part of this mutation's."""
+    return ValidationError(error.message, field=below("input", error.field))
 
 
 def _refused(error: AtlasError) -> StartRefused:

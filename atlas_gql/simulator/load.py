@@ -18,6 +18,7 @@ from atlas_gql.simulator.errors import LoadError
 from atlas_gql.simulator.kind import Kind
 from atlas_gql.simulator.state import (
     DELETED_FILE,
+    DEVICES_FILE,
     FILTERS_FILE,
     GROUPS_FILE,
     ORGANIZATION_FILE,
@@ -97,6 +98,8 @@ def _tenant(tenant_id: str, files: Mapping[str, Any], origin: str) -> Tenant:
             tenant.deleted = _collection(content, where, "displayName", _entity)
         elif name == FILTERS_FILE:
             tenant.filters = _collection(content, where, "displayName", _entity)
+        elif name == DEVICES_FILE:
+            tenant.devices = _collection(content, where, "deviceName", _entity)
         elif kind is not None:
             tenant.policies[kind.path] = _collection(content, where, kind.name_field, _policy_reader(kind))
         else:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from atlas_gql.simulator.approvals import answer_approvals
 from atlas_gql.simulator.calls import VERSIONS, Answer, Call
+from atlas_gql.simulator.devices import answer_devices
 from atlas_gql.simulator.directory import answer_directory
 from atlas_gql.simulator.errors import Refused, no_such_segment
 from atlas_gql.simulator.filters import answer_filters
@@ -14,6 +15,7 @@ from atlas_gql.simulator.state import Tenant
 from atlas_gql.simulator.table import (
     APPROVAL_POLICIES,
     APPROVAL_REQUESTS,
+    DEVICES_PATH,
     DIRECTORY,
     FILTERS_PATH,
     KINDS,
@@ -32,6 +34,8 @@ def answer_call(call: Call, tenant: Tenant) -> Answer:
     if kind is not None:
         return answer_policies(call, kind, tenant)
     path = "/".join(call.segments[:2])
+    if path == DEVICES_PATH:
+        return answer_devices(call, tenant)
     if path == FILTERS_PATH:
         return answer_filters(call, tenant)
     if path in (APPROVAL_POLICIES, APPROVAL_REQUESTS):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from atlas_gql.simulator.kind import Kind
-from atlas_gql.simulator.table import ALL_ROLES, FILTERS_PATH
+from atlas_gql.simulator.table import ALL_ROLES, DEVICES_PATH, FILTERS_PATH
 
 if TYPE_CHECKING:
     from atlas_gql.simulator.approvals import Approval
@@ -20,6 +20,7 @@ CLIENT_SECRET = "simulator"  # noqa: S105 - opens nothing but invented data
 GROUPS_FILE = "groups.json"
 DELETED_FILE = "directory/deletedItems/microsoft.graph.group.json"
 FILTERS_FILE = f"{FILTERS_PATH}.json"
+DEVICES_FILE = f"{DEVICES_PATH}.json"
 ORGANIZATION_FILE = "organization.json"
 
 
@@ -157,6 +158,7 @@ class Tenant:
     deleted: Collection[Entity] | None = None
     """Groups that were deleted and can be restored."""
     filters: Collection[Entity] | None = None
+    devices: Collection[Entity] | None = None
     policies: dict[str, Collection[Policy]] = field(default_factory=dict)
     """By the kind's path."""
     others: dict[str, Any] = field(default_factory=dict)
@@ -196,6 +198,8 @@ class Tenant:
             files[DELETED_FILE] = self.deleted.export()
         if self.filters is not None:
             files[FILTERS_FILE] = self.filters.export()
+        if self.devices is not None:
+            files[DEVICES_FILE] = self.devices.export()
         files |= {f"{path}.json": policies.export() for path, policies in self.policies.items()}
         return files | self.others
 

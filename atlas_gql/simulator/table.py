@@ -29,6 +29,13 @@ FILTER_PROPERTIES = words(
     "createdDateTime lastModifiedDateTime payloads"
 )
 
+DEVICES_PATH = "deviceManagement/managedDevices"
+DEVICE_PROPERTIES = words(
+    "id deviceName managedDeviceName operatingSystem complianceState lastSyncDateTime deviceActionResults"
+)
+DEVICE_ROLES = ("DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All")
+DEVICE_ACTION_ROLE = "DeviceManagementManagedDevices.PrivilegedOperations.All"
+
 APPROVAL_POLICIES = "deviceManagement/operationApprovalPolicies"
 APPROVAL_REQUESTS = "deviceManagement/operationApprovalRequests"
 APPROVAL_ROLES = tuple(
@@ -54,6 +61,7 @@ DIRECTORY = frozenset({"groups", "directoryObjects", "directory", "organization"
 ALL_ROLES = frozenset(
     {role for kind in KINDS.values() for roles in (*kind.read_roles, *kind.write_roles) for role in roles}
     | {*GROUP_ROLES, *OBJECT_ROLES, *ORGANIZATION_ROLES, *APPROVAL_ROLES}
+    | {*DEVICE_ROLES, DEVICE_ACTION_ROLE}
 )
 """Every application role that some route asks for."""
 
@@ -80,6 +88,7 @@ def family_of(segments: tuple[str, ...]) -> Family | None:
 _OTHER_FAMILIES = {
     PROTECTIONS: Family.MANAGED_APPS,
     FILTERS_PATH: Family.BUNDLES,
+    DEVICES_PATH: Family.DEVICES,
     APPROVAL_POLICIES: Family.RBAC,
     APPROVAL_REQUESTS: Family.RBAC,
 }

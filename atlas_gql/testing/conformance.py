@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
 
-from atlas_gql.ops.rights import metadata
+from atlas_gql.ops.references import metadata
 from atlas_gql.plugins.api import Doc, Operation
 from atlas_gql.plugins.loading import Loaded, discover, load_plugins
 from atlas_gql.schema.offering import misfit

@@ -15,8 +15,8 @@ from strawberry.utils.str_converters import to_camel_case
 from atlas_gql.db.database import Transaction
 from atlas_gql.db.tables import memberships, tenant_grants
 from atlas_gql.db.tables import operation_runs as runs
-from atlas_gql.ops.rights import references
-from atlas_gql.plugins.api import Operation
+from atlas_gql.ops.references import references
+from atlas_gql.plugins.api import Operation, Ref
 from atlas_gql.schema import ids
 from atlas_gql.testing.installation import Place, start_document
 from atlas_gql.testing.outcomes import REFUSED, Failure, Outcome, outcome_of
@@ -109,26 +109,22 @@ def as_graphql(given: Any) -> dict[str, Any]:
     if given is None:
         return {}
     refs = references(type(given))
-
-    def value(name: str, plain: Any) -> Any:
-        if isinstance(plain, UUID) and name in refs:
-            return ids.encode(refs[name].kind, plain)
-        return _value(plain)
-
     return {
-        to_camel_case(field.name): value(field.name, plain)
+        to_camel_case(field.name): _value(plain, refs.get(field.name))
         for field in dataclasses.fields(given)
         if (plain := getattr(given, field.name)) is not None
     }
 
 
-def _value(plain: Any) -> Any:
+def _value(plain: Any, ref: Ref | None) -> Any:
+    if isinstance(plain, UUID) and ref is not None:
+        return ids.encode(ref.kind, plain)
     if isinstance(plain, StrEnum):
         return plain.name
     if dataclasses.is_dataclass(plain):
         return as_graphql(plain)
     if isinstance(plain, list | tuple):
-        return [_value(one) for one in plain]
+        return [_value(one, ref) for one in plain]
     return plain
 
 

@@ -169,7 +169,7 @@ def test_what_every_tenant_refuses_of_the_input_is_the_inputs(
     place: Place, admin_url: str, type_: str
 ) -> None:
     found = start(place, type_, tenants(place, admin_url, "a", "small"), input={"depth": 4})
-    assert (found["__typename"], found["field"]) == ("ValidationError", "depth")
+    assert (found["__typename"], found["field"]) == ("ValidationError", "input.depth")
 
 
 def test_what_writes_is_not_for_many(place: Place, admin_url: str) -> None:

@@ -310,10 +310,14 @@ def test_who_may_start_it_nowhere_is_refused_and_audited(place: Place, admin_url
         pytest.param({"tenantIds": ["$"], "input": {"tenantId": "x"}}, "input.tenantId", id="reserved"),
         pytest.param({"tenantIds": ["$"], "input": {"other": 1}}, "input", id="unknown-field"),
         pytest.param(
-            {"tenantIds": ["$"], "input": {"policyTypes": ["intents", 5]}}, "input.policyTypes[1]", id="type"
+            {"tenantIds": ["$"], "input": {"policyTypes": ["intents", 5]}}, "input.policyTypes.1", id="type"
         ),
-        pytest.param({"tenantIds": ["$"], "input": {"policyTypes": ["a\0"]}}, "policyTypes", id="nul"),
-        pytest.param({"tenantIds": ["$"], "input": {"policyTypes": ["x"]}}, "policyTypes", id="own-check"),
+        pytest.param(
+            {"tenantIds": ["$"], "input": {"policyTypes": ["a\0"]}}, "input.policyTypes.0", id="nul"
+        ),
+        pytest.param(
+            {"tenantIds": ["$"], "input": {"policyTypes": ["x"]}}, "input.policyTypes", id="own-check"
+        ),
         pytest.param({"tenantIds": ["$"], "idempotencyKey": ""}, "idempotencyKey", id="key"),
     ],
 )

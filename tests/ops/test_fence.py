@@ -14,9 +14,10 @@ import pytest
 
 from atlas_gql.graph import CONTRACTS, Assignment, GraphClient, Intent, Policy, TargetKind, fingerprint
 from atlas_gql.graph.write import write_assignments
-from atlas_gql.ops.control import LeaseLost
+from atlas_gql.ops.control import LeaseLost, RunCancelled
 from atlas_gql.ops.graph import WritingGraph
 from atlas_gql.ops.leases import Claim, boot_clock
+from atlas_gql.ops.sending import SendingGraph
 
 ITEMS = CONTRACTS["windowsAutopilotDeploymentProfiles"]
 
@@ -35,6 +36,9 @@ class LosesItsRun:
     async def writing(self) -> AsyncIterator[None]:
         yield
 
+    async def send(self, *_: Any) -> None:
+        await self.add_assignment()
+
     async def add_assignment(self, *_: Any, **__: Any) -> None:
         self.writes += 1
         self._held.deadline = boot_clock() - 1
@@ -44,11 +48,15 @@ async def keep(_before: Policy, _intent: Intent) -> None:
     """Nothing to keep."""
 
 
-def test_a_worker_that_lost_its_run_between_two_writes_sends_no_second_one() -> None:
-    held = Claim(
+@pytest.fixture
+def held() -> Claim:
+    return Claim(
         run_id=uuid4(), attempt=1, tenant_id=uuid4(), workspace_id=uuid4(), type="tests.any",
         row=SimpleNamespace(claimed_at=datetime.now(UTC)), deadline=boot_clock() + 60,
     )  # fmt: skip
+
+
+def test_a_worker_that_lost_its_run_between_two_writes_sends_no_second_one(held: Claim) -> None:
     client = LosesItsRun(held)
     wanted = [Assignment(target=TargetKind.GROUP, group_id=group) for group in ("g1", "g2")]
     with pytest.raises(LeaseLost):
@@ -63,3 +71,36 @@ def test_a_worker_that_lost_its_run_between_two_writes_sends_no_second_one() -> 
             )
         )
     assert client.writes == 1
+
+
+def sending(client: LosesItsRun, held: Claim, said: list[str]) -> SendingGraph:
+    async def writer() -> Any:
+        return client
+
+    return SendingGraph(
+        cast(GraphClient, client),
+        held,
+        declared=["/beta/deviceManagement/managedDevices/*/syncDevice"],
+        writer=writer,
+        log=lambda event, **_: said.append(event),
+    )
+
+
+def test_so_does_one_whose_operation_writes_elsewhere(held: Claim) -> None:
+    client, said = LosesItsRun(held), list[str]()
+    graph = sending(client, held, said)
+    path = "/beta/deviceManagement/managedDevices/d/syncDevice"
+    asyncio.run(graph.send("POST", path))
+    with pytest.raises(LeaseLost):
+        asyncio.run(graph.send("POST", path))
+    assert (client.writes, said) == (1, ["graph write"])
+
+
+def test_a_run_that_was_cancelled_writes_nowhere_any_more(held: Claim) -> None:
+    client = LosesItsRun(held)
+    held.cancelled = True
+    with pytest.raises(RunCancelled):
+        asyncio.run(
+            sending(client, held, []).send("POST", "/beta/deviceManagement/managedDevices/d/syncDevice")
+        )
+    assert client.writes == 0

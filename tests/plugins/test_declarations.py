@@ -194,6 +194,15 @@ WRONG: dict[str, tuple[Any, str]] = {
     "capability-list": (replace(WORK, capability=["policies.view"]), "neither Atlas's nor the plugin's"),
     "writes": (replace(WORK, writes="yes"), "its writes is neither True nor False"),
     "writes-unaudited": (replace(WORK, writes=True), "it writes, and has no audit_action"),
+    "graph-writes": (replace(WORK, graph_writes=["/beta/x"]), "its graph_writes is no tuple of paths"),
+    "graph-writes-reading": (
+        replace(WORK, graph_writes=("/beta/x/y",)),
+        "it has graph_writes, and does not say that it writes",
+    ),
+    "graph-writes-assigning": (
+        replace(WORK, writes=True, audit_action="bad.done", graph_writes=("/beta/deviceManagement/*",)),
+        "which is one of assignments, or of a kind of policy",
+    ),
     "audit": (replace(WORK, audit_action="Worked"), "its audit_action is not like backup.started"),
     "audit-details": (replace(WORK, audit_details=blocking), "its audit_details is no async function"),
     "confirmed": (replace(WORK, confirmed=("reason",)), "no tuple of fields of its input"),

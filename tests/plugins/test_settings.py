@@ -393,7 +393,7 @@ def test_what_changed_is_audited_by_its_name(place: Place) -> None:
             {"signingSecret": "x" * 8193}, "signingSecret", "A secret has 1 to 8,192 characters.", id="long"
         ),
         pytest.param({"signingSecret": "a\0"}, "signingSecret", "The text holds a NUL character.", id="nul"),
-        pytest.param({"urls": ["a\0"]}, "urls", "The text holds a NUL character.", id="nul-inside"),
+        pytest.param({"urls": ["a\0"]}, "urls.0", "The text holds a NUL character.", id="nul-inside"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_name_and_nothing_is_set(

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from atlas_gql.errors import ConfigurationError
-from atlas_gql.plugins import Doc, Operation, Ref, new
-from atlas_gql.schema import build_schema, print_sdl
+from atlas_gql.plugins import Doc, Id, Operation, Policy, Ref, RestoreRun, new
+from atlas_gql.schema import build_schema, ids, print_sdl
 
 
 class Colour(StrEnum):
@@ -33,7 +33,8 @@ class Wall:
     """A wall."""
 
     set_id: Annotated[UUID, Ref("BackupSet", "backups.view"), Doc("The set it stands for.")]
-    plan_id: Annotated[UUID | None, Ref("RestoreRun", "backups.view")] = None
+    plan_id: Id[RestoreRun] | None = None
+    policy_ids: tuple[Id[Policy], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +89,22 @@ def test_the_schema_shows_every_field_with_its_type_and_description() -> None:
         "walls: [Wall!]!",
         "words: [String!]!",
     ]
-    assert shown(sdl, "Wall") == ["planId: ID", "setId: ID!"]
+    assert shown(sdl, "Wall") == ["planId: ID", "policyIds: [ID!]!", "setId: ID!"]
     assert "type Painted implements OperationResult {" in sdl
     said = ('"""What was painted."""', '"""In which colour."""', '"""Seen at."""', '"""A wall."""')
     assert [text for text in said if text not in sdl] == []
+
+
+def test_keys_of_things_are_shown_as_their_ids() -> None:
+    schema = build_schema([operation(Painted)])
+    wall = Wall(set_id=UUID(int=1), policy_ids=(UUID(int=2), UUID(int=3)))
+    fields = {field.name: field for field in schema.get_type_by_name("Wall").fields}  # type: ignore[union-attr] # it is there
+    given = {name: field.base_resolver.wrapped_func(wall) for name, field in fields.items()}  # type: ignore[union-attr] # each has one
+    assert given == {
+        "set_id": ids.encode("BackupSet", UUID(int=1)),
+        "plan_id": None,
+        "policy_ids": [ids.encode("Policy", UUID(int=2)), ids.encode("Policy", UUID(int=3))],
+    }
 
 
 def test_without_any_operation_the_interface_is_there() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from atlas_gql.plugins import Operation, RunContext, new
+from atlas_gql.plugins import BackupSet, Id, Operation, RunContext, new
 from atlas_gql.plugins.loading import discover, load_operations
 from atlas_gql.simulator import DEMO_SECOND_TENANT
 from atlas_gql.testing.installation import Installation, Place, installation
@@ -42,6 +42,36 @@ WAIT = Operation(
     target=new(),
     capability="policies.view",
     handler=wait,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Sets in a part of an input."""
+
+    set_ids: tuple[Id[BackupSet], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookInput:
+    """What to look at."""
+
+    chosen: tuple[Chosen, ...]
+
+
+async def look(_ctx: RunContext, _given: LookInput) -> None:
+    pass
+
+
+LOOK = Operation(
+    type="tests.look",
+    mutation="lookAt",
+    label="Look",
+    description="Names things deep in its input.",
+    input=LookInput,
+    target=new(),
+    capability="policies.view",
+    handler=look,
 )
 
 Take = Callable[[psycopg.Connection, str, Place], Any]
@@ -84,7 +114,7 @@ def database() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="module")
 def atlas(database: TestDatabase) -> Iterator[Installation]:
-    operations = {WAIT.type: WAIT, **load_operations(discover())}
+    operations = {WAIT.type: WAIT, LOOK.type: LOOK, **load_operations(discover())}
     with installation(database, operations=operations, tenant_runs=1) as running:
         yield running
 
@@ -196,6 +226,36 @@ def test_a_plan_from_a_backup_that_may_no_longer_be_seen(place: Place, database:
             connection.execute("DELETE FROM tenant_grants WHERE tenant_id = %s", (source.tenant,))
     run = place.wait(started["run"]["id"])
     assert (run["outcome"], run["failures"][0]["reasonCode"]) == ("FAILED", "INITIATOR_NOT_PERMITTED")
+
+
+@pytest.mark.parametrize(
+    ("taken", "reason"),
+    [
+        pytest.param("DELETE FROM tenant_grants WHERE tenant_id = %s", "INITIATOR_NOT_PERMITTED", id="right"),
+        pytest.param("DELETE FROM backup_sets WHERE tenant_id = %s", "NOT_FOUND", id="thing"),
+        pytest.param("SELECT %s", None, id="nothing"),
+    ],
+)
+def test_what_the_input_names_deep_inside_is_asked_for_again(
+    place: Place, database: TestDatabase, taken: str, reason: str | None
+) -> None:
+    source = place.add_tenant(DEMO_SECOND_TENANT.id, DEMO_SECOND_TENANT.domain)
+    backup_set = backed_up(source)
+    token = place.member("readonly")
+    grant = (
+        "INSERT INTO tenant_grants (tenant_id, workspace_id, user_id, role)"
+        " SELECT %s, workspace_id, user_id, 'readonly' FROM tenant_grants WHERE tenant_id = %s"
+    )
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(grant, (source.tenant, place.tenant))
+        with tenant_busy(place):
+            given = {"tenantId": place.tenant_id, "chosen": [{"setIds": []}, {"setIds": [backup_set]}]}
+            started = place.start("lookAt", given, token)
+            if "backup_sets" in taken:
+                connection.execute("DELETE FROM backup_items WHERE tenant_id = %s", (source.tenant,))
+            connection.execute(taken, (source.tenant,))
+    run = place.wait(started["run"]["id"])
+    assert [failure["reasonCode"] for failure in run["failures"]] == ([reason] if reason else [])
 
 
 def test_somebody_who_kept_the_right_is_served(place: Place) -> None:

@@ -184,6 +184,23 @@ def _allowed(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Verdict:
     return holds(caller.rights(target.thing.place), guard.capability)
 
 
+def _may_name(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Verdict:
+    """All ids are read first, and looked up; then the one of this guard is asked for."""
+    target, other = named[_camel(guard._target.field)], named.get(guard.on)
+    others = [one for one in named.values() if one is not target]
+    found = [one.reached(caller) for one in others]
+    for verdict in (BAD_INPUT, NOT_FOUND):
+        if verdict in found:
+            return verdict
+    if other is None:
+        return None
+    assert target.thing is not None
+    assert other.thing is not None
+    if other.thing.workspace != target.thing.workspace:
+        return NOT_FOUND
+    return holds(caller.rights(other.thing.place), guard.capability)
+
+
 def _may_retry(caller: Caller, _guard: Any, named: Mapping[str, Named]) -> Verdict:
     run = named["runId"]
     if verdict := run.reached(caller):
@@ -211,6 +228,7 @@ def _may_schedule(caller: Caller, guard: Any, named: Mapping[str, Named]) -> Ver
 
 _MUTATIONS: Mapping[str, Callable[[Caller, Any, Mapping[str, Named]], Verdict]] = {
     "Allowed": _allowed,
+    "MayName": _may_name,
     "MayRetry": _may_retry,
     "MayRevoke": _allowed,
     "MayStartScheduled": _may_schedule,

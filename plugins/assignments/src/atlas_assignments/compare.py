@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from atlas_assignments.choices import (
     FilterMappings,
@@ -18,7 +17,7 @@ from atlas_assignments.differences import BackupComparison, compared
 from atlas_assignments.fetch import check_policy_types
 from atlas_assignments.planner import AssignmentRestoreMode
 from atlas_assignments.planning import make_plan
-from atlas_gql.plugins import Doc, Ref, RunContext, Start
+from atlas_gql.plugins import BackupSet, Doc, Id, RunContext, Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +25,11 @@ class CompareBackupInput:
     """What to compare the tenant with."""
 
     backup_set_id: Annotated[
-        UUID,
-        Ref("BackupSet", "backups.view"),
+        Id[BackupSet],
         Doc("The backup set to compare, of this tenant or another one of the workspace."),
     ]
     against_set_id: Annotated[
-        UUID | None,
-        Ref("BackupSet", "backups.view"),
+        Id[BackupSet] | None,
         Doc("The backup set of this tenant to compare it with; the tenant as it is when absent."),
     ] = None
     policy_types: OfKinds = ()

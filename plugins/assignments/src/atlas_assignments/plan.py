@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from atlas_assignments.choices import (
     AssignmentSelectionInput,
@@ -19,7 +18,7 @@ from atlas_assignments.fetch import check_policy_types
 from atlas_assignments.planner import AssignmentRestoreMode
 from atlas_assignments.planning import make_plan
 from atlas_assignments.translating import UnresolvedIncludes
-from atlas_gql.plugins import Doc, Ref, RunContext, Start, ValidationError
+from atlas_gql.plugins import BackupSet, Doc, Id, RunContext, Start, ValidationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +26,7 @@ class PlanAssignmentRestoreInput:
     """What to restore, into the tenant, and how."""
 
     backup_set_id: Annotated[
-        UUID,
-        Ref("BackupSet", "backups.view"),
+        Id[BackupSet],
         Doc("The backup set to restore from, of this tenant or another one of the workspace."),
     ]
     mode: Annotated[
