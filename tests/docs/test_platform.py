@@ -46,4 +46,4 @@ def test_an_example_of_the_platform_works(block: Block, place: Place) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7

@@ -88,6 +88,8 @@ async def misbehave(ctx: RunContext, ended: FinishedRun) -> None:
             await asyncio.sleep(3600)
         case "log":
             ctx.log(f"Bearer {SECRET}", token=SECRET)
+        case "start":
+            await ctx.start("tests.end", {}, result=EndInput)
         case "write":
             await ctx.graph.assign(contract_of("deviceConfigurations"), "1", [])
 
@@ -99,7 +101,7 @@ def operation(verb: str) -> Operation[EndInput]:
     )  # fmt: skip
 
 
-ODD = ("raise", "block", "hang", "log", "write")
+ODD = ("raise", "block", "hang", "log", "write", "start")
 OPERATIONS = {f"tests.{verb}": operation(verb) for verb in ("end", "other", *ODD)}
 LISTENERS = {
     one.type: one
@@ -232,6 +234,7 @@ def test_what_listeners_do_is_followed_by_nothing_and_not_retried(place: Place) 
         ("hang", "FAILED", "TIME_LIMIT"),
         ("log", "SUCCEEDED", None),
         ("write", "FAILED", "UNSUPPORTED"),
+        ("start", "FAILED", "UNSUPPORTED"),
     ],
 )
 def test_a_listener_that_misbehaves_ends_with_a_code_and_harms_no_run(

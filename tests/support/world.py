@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,6 +70,7 @@ def make_world(place: Place) -> World:
         "tokenId": _spare_token(place),
         "invitationId": _invitation(place),
         "secret": secrets.token_urlsafe(24),
+        "webhookSecret": "whsec_" + b64encode(secrets.token_bytes(32)).decode(),
         "tenantId": place.tenant_id,
         "otherTenantId": other.tenant_id,
         "workspaceId": place.workspace_id,
