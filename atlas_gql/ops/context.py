@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -30,6 +32,7 @@ from atlas_gql.ops.retries import Left
 from atlas_gql.ops.run_log import Line, RunLog
 from atlas_gql.ops.sending import SendingGraph
 from atlas_gql.plugins.api import Run, Tenant
+from atlas_gql.redaction import redact_text
 
 Result = TypeVar("Result")
 Thing = TypeVar("Thing")
@@ -154,6 +157,7 @@ class Context:
         self._log.info(line.event, **named)
 
     async def _record(self, item: Item) -> None:
+        item = replace(item, key=_shown(item.key))
         lines = self._kept.take()
 
         async def work(tx: Transaction) -> None:
@@ -163,3 +167,10 @@ class Context:
         await self._database.step(work)
         crash_here(AFTER_RESULT)
         items.stop_if_cancelled(self._claim)
+
+
+def _shown(key: str) -> str:
+    """An item's key as it may be shown: one with a secret in it is told apart by its hash."""
+    if redact_text(key) == key:
+        return key
+    return f"redacted-{hashlib.sha256(key.encode(errors='replace')).hexdigest()[:16]}"

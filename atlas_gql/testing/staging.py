@@ -49,6 +49,15 @@ def rights_lost(*, after: int = 1) -> Interruption:
     return Interruption(kind="rights lost", after=after, raises=RunReleased)
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What the handler itself said of an item: how it ended, its label and its result."""
+
+    attempt: int
+    key: str
+    said: tuple[str, str, str | None]
+
+
 @dataclass
 class Staged:
     """What a test wants of a tenant's next run, and what it saw of it."""
@@ -61,8 +70,7 @@ class Staged:
     happen: Callable[[UUID], None] = lambda _: None
     """What takes place at the interruption; called in a thread, with the run's id."""
     happened: bool = False
-    recorded: list[tuple[int, str]] = dataclasses.field(default_factory=list)
-    """Attempt and key of each item that the handler itself recorded."""
+    recorded: list[Recorded] = dataclasses.field(default_factory=list)
     left: int = 0
 
     async def behind_item(self, run: Run) -> None:
@@ -125,10 +133,11 @@ class _Context:
         if name not in _RECORDING:
             return value
 
-        async def record(key: str, *args: Any, **kwargs: Any) -> None:
+        async def record(key: str, label: str = "", *args: Any, **kwargs: Any) -> None:
             if self._ctx.run.type == self._staged.type:
-                self._staged.recorded.append((self._ctx.run.attempt, key))
-            await self._counted(value(key, *args, **kwargs))
+                said = (name, label, kwargs.get("result"))
+                self._staged.recorded.append(Recorded(self._ctx.run.attempt, key, said))
+            await self._counted(value(key, label, *args, **kwargs))
 
         return record
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from atlas_gql.testing.postgres import fresh_database
-from faults import killing, sharing  # noqa: F401 - each enters its faults
+from faults import killing, plugin_faults, sharing  # noqa: F401 - each enters its faults
 from faults.registry import FAULTS, Fault
 from faults.stage import Stage, stage
 from faults.subjects import Subjects
@@ -18,6 +18,7 @@ SHORT = (
     ("kill -9 of web before ring", "restore"),
     ("cancel, and the asker dies", "restore"),
     ("SIGSTOP after intent, SIGCONT", "autopilot"),
+    ("a plugin exits the process", "restore"),
     ("CONTROL: no fence, SIGSTOP", "autopilot"),
 )
 

@@ -52,7 +52,8 @@ async def work(ctx: RunContext, given: WorkInput) -> None:
         elif given.how is SampleHow.DEAF:
             await deaf(ctx, key)
         else:
-            await ctx.succeeded(key, key.upper(), result="fine")
+            again = given.how is SampleHow.TWICE and ctx.run.attempt > 1
+            await ctx.succeeded(key, key.upper(), result="again" if again else "fine")
 
 
 async def deaf(ctx: RunContext, key: str) -> None:

@@ -93,7 +93,8 @@ def test_another_attempt_goes_on_where_the_lost_worker_stopped(tenant: Place):
     begun = (Logged("work begun", {"items": 3}),) * 2
     seen = run_operation(tenant, "sample.work", interrupted=worker_lost(after=2))
     assert seen == replace(WHOLE, log=begun)
-    assert tenant.atlas.stage.seen(tenant.tenant).recorded == [(1, "a"), (1, "b"), (2, "c")]
+    recorded = tenant.atlas.stage.seen(tenant.tenant).recorded
+    assert [(one.attempt, one.key) for one in recorded] == [(1, "a"), (1, "b"), (2, "c")]
 
 
 def test_a_run_is_cancelled_behind_an_item(tenant: Place):
@@ -176,7 +177,9 @@ def test_a_plugin_that_conforms(conforms: Callable[..., None]):
 @pytest.mark.parametrize(
     ("how", "why"),
     [
-        pytest.param(SampleHow.TWICE, "does the item a again, which ctx.done() names", id="twice"),
+        pytest.param(
+            SampleHow.TWICE, "does the item a again, which ctx.done() names, and says otherwise", id="twice"
+        ),
         pytest.param(SampleHow.TOLD, "shows the text of an exception", id="tells"),
         pytest.param(SampleHow.DEAF, "does not stop when it is cancelled", id="deaf"),
     ],
