@@ -11,7 +11,7 @@ from atlas_gql.ops import crash
 from faults.invariants import Findings, look
 from faults.registry import fault
 from faults.stage import LEASE, Stage, is_frozen, thaw
-from faults.subjects import OPERATIONS, Subjects
+from faults.subjects import OPERATIONS, SIZES, Subjects
 from faults.tenants import document, load, state_of
 
 WRITING = ("restore", "autopilot")
@@ -34,6 +34,24 @@ def killed(stage: Stage, subjects: Subjects, operation: str, *, point: str, pass
         subject.until_ended()
     seen = look(subject)
     seen.demand(doomed.process.returncode == -signal.SIGKILL, "it did not die of the fault")
+    return seen
+
+
+@fault("kill -9 with a child, after claim", "drift", point=crash.AFTER_CLAIM, passes=2)
+@fault("kill -9 with a child, after result", "drift", point=crash.AFTER_RESULT)
+@fault("kill -9 with a child, before finish", "drift", point=crash.BEFORE_FINISH)
+@fault("kill -9 with a child, inside finish", "drift", point=crash.INSIDE_FINISH)
+@fault("kill -9 after a child's end", "drift", point=crash.BEFORE_FINISH, passes=2)
+def killed_with_child(
+    stage: Stage, subjects: Subjects, operation: str, *, point: str, passes: int = 1
+) -> Findings:
+    """A worker dies with a run and what it waits for; the run goes on, and waits for the same one."""
+    seen = killed(stage, subjects, operation, point=point, passes=passes)
+    (run,) = stage.sql("SELECT * FROM operation_runs WHERE type = 'drift.check' ORDER BY id DESC LIMIT 1")
+    children = stage.sql("SELECT outcome FROM operation_runs WHERE parent_run_id = %s", run["id"])
+    seen.demand(children == [{"outcome": "succeeded"}], f"its children ended {children}")
+    found = len(run["result"]["policies"]) if run["result"] else None
+    seen.demand(found == sum(SIZES[operation]), f"{found} policies had drifted")
     return seen
 
 

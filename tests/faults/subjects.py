@@ -17,7 +17,7 @@ from support.steps import planned, restore_input
 
 OPERATIONS = ("backup", "plan", "restore", "autopilot")
 """`restore` writes whole sets, `autopilot` item by item: what is doubled there stays doubled."""
-SIZES = {"backup": (9, 2), "plan": (9, 2), "restore": (9, 0), "autopilot": (0, 5)}
+SIZES = {"backup": (9, 2), "plan": (9, 2), "restore": (9, 0), "autopilot": (0, 5), "drift": (9, 2)}
 """Policies and Autopilot profiles of the tenant."""
 AHEAD = 8
 """Subjects of one kind that are prepared at once, with one worker for all."""
@@ -114,8 +114,10 @@ class Subjects:
         steps: dict[str, Callable[[Place], dict[str, Any]]] = {
             "backup": lambda place: _what_to_back_up(place),
             "plan": lambda place: {"tenantId": place.tenant_id, "backupSetId": _backed_up(place)},
+            "drift": _what_to_check,
         }
-        mutation = {"backup": "fetchAssignments", "plan": "planAssignmentRestore"}.get(operation)
+        mutations = {"backup": "fetchAssignments", "plan": "planAssignmentRestore", "drift": "driftCheck"}
+        mutation = mutations.get(operation)
         given = steps[operation](place) if operation in steps else steps["plan"](place)
         if operation != "backup":
             load(url, tenant, document(tenant, policies=policies, profiles=profiles, damaged=True))
@@ -150,6 +152,14 @@ def start_work(
 
 def _what_to_back_up(place: Place) -> dict[str, Any]:
     return {"tenantId": place.tenant_id, "policyTypes": list(KINDS)}
+
+
+def _what_to_check(place: Place) -> dict[str, Any]:
+    """A tenant that has a backup of all kinds."""
+    given = {"tenantId": place.tenant_id}
+    run = place.run("fetchAssignments", given)
+    assert run["outcome"] == "SUCCEEDED", run
+    return given
 
 
 def _backed_up(place: Place) -> str:

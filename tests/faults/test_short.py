@@ -15,6 +15,7 @@ from support.paths import DATA_DIR
 
 SHORT = (
     ("kill -9 after Graph write", "autopilot"),
+    ("kill -9 with a child, before finish", "drift"),
     ("kill -9 of web before ring", "restore"),
     ("cancel, and the asker dies", "restore"),
     ("SIGSTOP after intent, SIGCONT", "autopilot"),
