@@ -90,7 +90,7 @@ class Progress:
     """What came of a tick so far; `after` is the last tenant that was asked, None when all were."""
 
     due_at: datetime
-    request_id: str | None
+    request_id: str
     started: int = 0
     deduplicated: int = 0
     archived: int = 0
@@ -221,13 +221,18 @@ class Scheduler:
             raise _Unfit(ScheduleDisabledReason.INPUT_INVALID) from exc
 
     async def _skip(self, row: Row) -> bool:
-        """Leave out a tick that comes too late, and those after it that do; the next one may be due."""
+        """Leave out a tick that comes too late, or what is left of it, and those after it that do.
+
+        The next one may be due.
+        """
         then = Cron(row.cron, row.time_zone).after(row.now - LATE)
-        tick = Progress(due_at=row.next_at, request_id=None, missed=True)
         async with self._database.scope(ENGINE).begin() as tx:
-            if await tx.one(_TAKE, of_schedule=row.id, due_at=row.next_at) is None:
+            taken = await tx.one(_TAKE, of_schedule=row.id, due_at=row.next_at)
+            if taken is None:
                 return False
-            await tx.execute(_NOTE, of_schedule=row.id, tick=tick.to_json(), then=then)
+            progress = Progress.of(_tick(row), taken.last_tick)
+            progress.missed, progress.after = True, None
+            await tx.execute(_NOTE, of_schedule=row.id, tick=progress.to_json(), then=then)
             details = {"name": row.name, "dueAt": row.next_at.isoformat(), "next": then.isoformat()}
             await record(tx, ITSELF, "schedule.missed", row.id, row.workspace_id, details)
         self._meter.ticks.add("missed")
@@ -249,7 +254,7 @@ class Scheduler:
 
     async def _work_off(self, row: Row, actor: Actor, operation: Operation[Any], given: Any) -> bool:
         """Start what the tick has not started yet; True when that was the end of it."""
-        tick = Tick(schedule_id=row.id, due_at=row.next_at, jitter_seconds=row.jitter_seconds)
+        tick = _tick(row)
         work = _Work(row, actor, operation, given, tick)
         while (progress := await self._some(work)) is not None:
             if progress.after is None:
@@ -355,6 +360,10 @@ class _Work:
         if progress.after is None:
             then = Cron(self.row.cron, self.row.time_zone).after(max(self.row.now, then))
         await tx.execute(_NOTE, of_schedule=self.row.id, tick=progress.to_json(), then=then)
+
+
+def _tick(row: Row) -> Tick:
+    return Tick(schedule_id=row.id, due_at=row.next_at, jitter_seconds=row.jitter_seconds)
 
 
 def _proof(row: Row) -> Proof:

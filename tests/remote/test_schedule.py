@@ -71,14 +71,14 @@ def test_a_schedule_is_shown_with_what_came_of_it(shell, place, in_database, adm
     assert {node["id"] for node in found["tenants"]["nodes"]} == {place.tenant_id, other.tenant_id}
     assert len(found["nextTicks"]) == 5
     # As Atlas itself disabled and missed it.
-    missed = {**tick, "missed": True}
+    missed = {**tick, "missed": True, "started": 0, "deduplicated": 0, "archived": 0, "refused": {}}
     in_database(
         "UPDATE schedules SET last_tick = %s, enabled = false, next_at = NULL,"
         " disabled_reason = 'owner_not_permitted' WHERE id = %s",
         json.dumps(missed), made["uuid"],
     )  # fmt: skip
     text = " ".join(shell.says("schedule", "show", "Nightly").split())
-    assert "next disabled: owner not permitted last time 2026-11-01 17:00 UTC: missed" in text
+    assert "next disabled: owner not permitted last time 2026-11-01 17:00 UTC: missed Tenant" in text
 
 
 def test_what_is_left_out_or_given_twice(shell):

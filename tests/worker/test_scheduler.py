@@ -393,6 +393,32 @@ class TestMissed:
             },
         }
 
+    def test_what_is_left_of_a_tick_is_skipped_as_well(
+        self,
+        place: Place,
+        admin: psycopg.Connection[Any],
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        add_tenants(admin, place, 149)
+        schedule, noted, original = due(place, admin), [], _Work.note
+
+        async def note(self: _Work, *given: Any) -> None:
+            noted.append(self)
+            if len(noted) == 2:
+                raise Killed
+            await original(self, *given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_Work, "note", note)
+            with pytest.raises(Killed):
+                looked(place.atlas, clock)
+        clock.set("2027-03-20T14:00")
+        assert looked(place.atlas, clock) == 1
+        after = shown(place, schedule)
+        assert (tick(after), after["lastTick"]["missed"]) == ((100, 0, 0, 0), True)
+        assert (len(runs(admin, place)), after["nextAt"]) == (100, "2027-03-21T02:00:00+00:00")
+
     def test_of_many_one_is_made_up_for(
         self, place: Place, admin: psycopg.Connection[Any], clock: Clock
     ) -> None:

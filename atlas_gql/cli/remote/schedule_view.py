@@ -82,9 +82,8 @@ def _next(schedule: Schedule) -> str:
 def _last(tick: Mapping[str, Any] | None) -> str:
     if tick is None:
         return ""
-    if tick["missed"]:
-        return f"{moment(tick['dueAt'])}: missed"
-    others = (("deduplicated", "active already"), ("archived", "archived"))
-    said = [f"{tick['started']} started", *(f"{tick[key]} {words}" for key, words in others if tick[key])]
+    counted = (("started", "started"), ("deduplicated", "active already"), ("archived", "archived"))
+    said = ["missed"] if tick["missed"] else []
+    said += [f"{tick[key]} {words}" for key, words in counted if tick[key]]
     said += [f"{one['tenants']} refused ({one['code']})" for one in tick["refusals"]]
-    return f"{moment(tick['dueAt'])}: {', '.join(said)}"
+    return f"{moment(tick['dueAt'])}: {', '.join(said) or 'nothing to start'}"

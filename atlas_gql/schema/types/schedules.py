@@ -47,10 +47,10 @@ class TickRefusal:
 class ScheduleTick:
     due_at: datetime = strawberry.field(description="When it was due.")
     missed: bool = strawberry.field(
-        description="Whether it was left out: no worker was there within an hour. Then so were those after"
-        " it that were too late as well."
+        description="Whether it, or the rest of it, was left out: no worker was there within an hour. Then so"
+        " were those after it that were too late as well."
     )
-    request_id: str | None = strawberry.field(description="The `requestId` of all its runs.")
+    request_id: str = strawberry.field(description="The `requestId` of all its runs.")
     started: int = strawberry.field(description="In how many tenants a run was started.")
     deduplicated: int = strawberry.field(
         description="In how many tenants a run that does the same was active already."
