@@ -47,13 +47,21 @@ from uuid import UUID
 from atlas_gql.reasons import NO_ENTRY, ReasonCode
 
 
+def public_text(error: type[Exception]) -> str:
+    """What the docstring of an error says in its first paragraph: what clients are told of it."""
+    return " ".join((error.__doc__ or "").strip().split("\n\n")[0].split())
+
+
 class AtlasError(Exception):
-    """Something Atlas knows how to explain."""
+    """Something Atlas knows how to explain.
+
+    .. versionadded:: 0.1
+    """
 
     code: ClassVar[str] = "ERROR"
 
     def __init__(self, message: str = "") -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or public_text(type(self))
         super().__init__(self.message)
 
 
@@ -130,11 +138,17 @@ class CursorExpired(BadUserInput):
 
 
 class DomainError(AtlasError):
-    """The request was understood and cannot be carried out; nothing was done."""
+    """The request was understood and cannot be carried out; nothing was done.
+
+    .. versionadded:: 0.1
+    """
 
 
 class ValidationError(DomainError):
-    """A value of the input does not fit."""
+    """A value of the input does not fit.
+
+    .. versionadded:: 0.1
+    """
 
     code = "VALIDATION_FAILED"
 
@@ -276,6 +290,8 @@ class OperationFailure(AtlasError):
 
     `code` here is the operation's own, namespaced code without its prefix (`item_failed`); the host
     puts the operation's type before it.
+
+    .. versionadded:: 0.1
     """
 
     reason: ClassVar[ReasonCode] = ReasonCode.UNKNOWN_ERROR
@@ -302,6 +318,8 @@ class GraphError(OperationFailure):
     `status` is the HTTP status where there was an answer; `retry_after` seconds; `may_have_happened`
     is true for a write whose effect is unknown (no answer, or an answer after which it may have run).
     `request_id` is Microsoft's where there is one, `client_request_id` the one that Atlas sent.
+
+    .. versionadded:: 0.1
     """
 
     def __init__(

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class WarningCode(StrEnum):
-    """What a plan warns of: a change of who is reached, and how, that a person has to have seen."""
+    """What a plan warns of: a change of who is reached, and how, that a person has to have seen.
+
+    .. versionadded:: 0.1
+    """
 
     ALL_USERS_TARGETED = "ALL_USERS_TARGETED"
     ALL_DEVICES_TARGETED = "ALL_DEVICES_TARGETED"

@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 
 class ReasonCode(StrEnum):
-    """The normalised cause of a failure, the same for every operation."""
+    """The normalised cause of a failure, the same for every operation.
+
+    .. versionadded:: 0.1
+    """
 
     THROTTLED = "THROTTLED"
     PERMISSION_DENIED = "PERMISSION_DENIED"

@@ -15,6 +15,8 @@ class GraphClient(Protocol):
     """One tenant's Graph. Every method raises GraphError with a reason code; none returns a guess.
 
     Whoever has to change assignments calls `write_assignments`, never the three methods that write.
+
+    .. versionadded:: 0.1
     """
 
     def policies(self, contract: PolicyContract) -> AsyncIterator[Policy]:

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class ReadStrategy(StrEnum):
-    """How assignments are read."""
+    """How assignments are read.
+
+    .. versionadded:: 0.1
+    """
 
     EXPAND = "expand"
     """`$expand=assignments`, on the list and on one policy."""
@@ -18,7 +21,10 @@ class ReadStrategy(StrEnum):
 
 
 class WriteStrategy(StrEnum):
-    """How a set of assignments is written."""
+    """How a set of assignments is written.
+
+    .. versionadded:: 0.1
+    """
 
     ASSIGN = "assign"
     """One `POST /{id}/assign` that replaces the whole set; may be repeated."""
@@ -34,6 +40,8 @@ class Family(StrEnum):
     """The throttling family a path belongs to; Microsoft counts requests per family.
 
     Source: https://learn.microsoft.com/graph/throttling-limits (read 2026-11-23).
+
+    .. versionadded:: 0.1
     """
 
     CONFIGURATION = "configuration"
@@ -53,7 +61,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyContract:
-    """One kind of policy, and how its assignments are read and written."""
+    """One kind of policy, and how its assignments are read and written.
+
+    .. versionadded:: 0.1
+    """
 
     path: str
     """The collection's path below the version, without slashes at the ends."""

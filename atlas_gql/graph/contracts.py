@@ -36,7 +36,10 @@ def offer(added: Iterable[PolicyContract]) -> tuple[PolicyContract, ...]:
 
 
 def contract_of(policy_type: str) -> PolicyContract:
-    """The contract of a policy type. Raises OperationFailure (UNSUPPORTED) for an unknown one."""
+    """The contract of a policy type. Raises OperationFailure (UNSUPPORTED) for an unknown one.
+
+    .. versionadded:: 0.1
+    """
     try:
         return CONTRACTS[policy_type]
     except KeyError:

@@ -27,7 +27,10 @@ _FILTER_TYPE = "deviceAndAppManagementAssignmentFilterType"
 
 
 class TargetKind(StrEnum):
-    """Whom an assignment names; the values are Graph's `@odata.type` without its prefix."""
+    """Whom an assignment names; the values are Graph's `@odata.type` without its prefix.
+
+    .. versionadded:: 0.1
+    """
 
     GROUP = "groupAssignmentTarget"
     EXCLUDED_GROUP = "exclusionGroupAssignmentTarget"
@@ -42,7 +45,10 @@ Identity = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """One assignment of a policy, normalised; `raw` is what Graph said."""
+    """One assignment of a policy, normalised; `raw` is what Graph said.
+
+    .. versionadded:: 0.1
+    """
 
     target: TargetKind
     group_id: str | None = None
@@ -100,7 +106,10 @@ class Assignment:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A policy as seen in a tenant: who it is, and its assignments - or why they are not known."""
+    """A policy as seen in a tenant: who it is, and its assignments - or why they are not known.
+
+    .. versionadded:: 0.1
+    """
 
     policy_type: str
     id: str
@@ -114,7 +123,10 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A group: `kind` is `assigned`, `dynamic` or `microsoft365`; `rule` its membership rule."""
+    """A group: `kind` is `assigned`, `dynamic` or `microsoft365`; `rule` its membership rule.
+
+    .. versionadded:: 0.1
+    """
 
     id: str
     name: str
@@ -127,7 +139,10 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """An assignment filter."""
+    """An assignment filter.
+
+    .. versionadded:: 0.1
+    """
 
     id: str
     name: str
@@ -140,6 +155,8 @@ def parse_assignment(contract: PolicyContract, raw: Mapping[str, Any]) -> Assign
 
     Missing extra fields become null, so that absent and null compare equal. Raises ValueError when the
     answer is no assignment at all (no object, no target).
+
+    .. versionadded:: 0.1
     """
     target = raw.get("target") if isinstance(raw, Mapping) else None
     if not isinstance(target, Mapping):
@@ -168,6 +185,8 @@ def fingerprint(assignments: Iterable[Assignment]) -> str:
     """A digest of the direct assignments' identities and values, whatever their order.
 
     Inherited assignments are left out: they are not ours to write, and come and go with their set.
+
+    .. versionadded:: 0.1
     """
     items = sorted(
         orjson.dumps([a.identity, a.value()], option=orjson.OPT_SORT_KEYS) for a in assignments if a.is_direct

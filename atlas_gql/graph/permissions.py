@@ -21,6 +21,9 @@ Source: https://learn.microsoft.com/graph/permissions-reference (read 2026-11-23
 
 
 def grants(roles: Collection[str], permission: str) -> bool:
-    """Whether roles include a permission: itself, or one that reaches further."""
+    """Whether roles include a permission: itself, or one that reaches further.
+
+    .. versionadded:: 0.1
+    """
     including = _ALSO.get(permission, (permission.replace(".Read.All", ".ReadWrite.All"),))
     return any(role in roles for role in (permission, *including))

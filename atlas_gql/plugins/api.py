@@ -345,7 +345,10 @@ class Operation(Generic[Input]):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The run that is being executed."""
+    """The run that is being executed.
+
+    .. versionadded:: 0.1
+    """
 
     id: UUID
     type: str
@@ -356,7 +359,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant:
-    """The tenant that the run belongs to."""
+    """The tenant that the run belongs to.
+
+    .. versionadded:: 0.1
+    """
 
     id: UUID
     name: str
@@ -365,7 +371,10 @@ class Tenant:
 
 
 class Start(Protocol):
-    """What a target's `check` and `create` may use, inside the start's transaction."""
+    """What a target's `check` and `create` may use, inside the start's transaction.
+
+    .. versionadded:: 0.1
+    """
 
     tenant: Tenant
     subject_id: UUID
@@ -470,10 +479,14 @@ class RunContext(Protocol):
     """
 
     @property
-    def run(self) -> Run: ...
+    def run(self) -> Run:
+        """The run itself."""
+        ...
 
     @property
-    def tenant(self) -> Tenant: ...
+    def tenant(self) -> Tenant:
+        """The tenant that the run belongs to."""
+        ...
 
     @property
     def graph(self) -> GraphClient:
@@ -484,10 +497,14 @@ class RunContext(Protocol):
         ...
 
     @property
-    def backups(self) -> Backups: ...
+    def backups(self) -> Backups:
+        """The tenant's backups, and the set that this run fills."""
+        ...
 
     @property
-    def restores(self) -> Restores: ...
+    def restores(self) -> Restores:
+        """The restore run that is this run's target: its plan, and the way to write assignments."""
+        ...
 
     @property
     def provider(self) -> Provider:

@@ -20,6 +20,8 @@ class CapturedPolicy:
     "rule", "orphaned"}`; `orphaned` is what is gone, and a group that can still be brought back has
     `deletedAt` besides. `error` set means that the assignments are not known. `suspicious` are those of the
     assignments whose settings came back empty, each as the last backup that had its settings gave it.
+
+    .. versionadded:: 0.1
     """
 
     policy_type: str
@@ -61,6 +63,8 @@ class Backups(Protocol):
     """The tenant's backups, and the set that this run captures, if it captures one.
 
     The last backup of a kind is the newest complete or partial set that was to hold all its policies.
+
+    .. versionadded:: 0.1
     """
 
     async def newest(self) -> WholeBackup | None:

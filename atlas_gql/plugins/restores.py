@@ -16,7 +16,10 @@ from atlas_gql.reasons import ReasonCode
 
 @dataclass(frozen=True, kw_only=True)
 class SourceItem:
-    """A selected policy of the backup, as copied into the restore run when it was started."""
+    """A selected policy of the backup, as copied into the restore run when it was started.
+
+    .. versionadded:: 0.1
+    """
 
     id: UUID
     position: int
@@ -33,6 +36,8 @@ class PlannedPolicy:
 
     `action` is `write`, `none` (already as wanted) or `blocked` (with reason and public message).
     `changes` has one entry per assignment, `warnings` one per warning; see `docs/plugins.md`.
+
+    .. versionadded:: 0.1
     """
 
     item_id: UUID
@@ -52,7 +57,10 @@ class PlannedPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedWrite:
-    """One policy of a finished plan, as execution sees it; `key` is its key among the run's items."""
+    """One policy of a finished plan, as execution sees it; `key` is its key among the run's items.
+
+    .. versionadded:: 0.1
+    """
 
     item_id: UUID
     policy_type: str
@@ -90,7 +98,10 @@ class ShownPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOptions:
-    """What the caller chose for a restore run, and whether it goes to another tenant."""
+    """What the caller chose for a restore run, and whether it goes to another tenant.
+
+    .. versionadded:: 0.1
+    """
 
     mode: str
     options: Mapping[str, Any]
@@ -104,7 +115,10 @@ class RestoreOptions:
 
 
 class Restores(Protocol):
-    """The restore run that this run plans or executes."""
+    """The restore run that this run plans or executes.
+
+    .. versionadded:: 0.1
+    """
 
     async def options(self) -> RestoreOptions: ...
 
@@ -158,7 +172,10 @@ class Restores(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Mentioned:
-    """Groups and filters, by their ids in lower case."""
+    """Groups and filters, by their ids in lower case.
+
+    .. versionadded:: 0.1
+    """
 
     groups: frozenset[str]
     filters: frozenset[str]
@@ -166,7 +183,10 @@ class Mentioned:
 
 @dataclass(frozen=True, kw_only=True)
 class RestorePlan:
-    """A restore run's plan as the start of an execution checks it."""
+    """A restore run's plan as the start of an execution checks it.
+
+    .. versionadded:: 0.1
+    """
 
     state: str
     purpose: str

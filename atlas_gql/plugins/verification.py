@@ -11,7 +11,10 @@ from atlas_gql.reasons import ReasonCode
 
 
 class ReadinessState(StrEnum):
-    """Whether something can be done in a tenant."""
+    """Whether something can be done in a tenant.
+
+    .. versionadded:: 0.1
+    """
 
     READY = "ready"
     MISSING_PERMISSION = "missing_permission"
@@ -21,7 +24,10 @@ class ReadinessState(StrEnum):
 
 
 class ProviderHealth(StrEnum):
-    """What a verification comes to."""
+    """What a verification comes to.
+
+    .. versionadded:: 0.1
+    """
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -33,6 +39,8 @@ class Readiness:
     """Whether one thing can be read, or written.
 
     `permission` is the one that is missing; `reason_code` says why Microsoft did not answer as hoped.
+
+    .. versionadded:: 0.1
     """
 
     state: ReadinessState
@@ -45,6 +53,8 @@ class ProviderCheck:
     """One line of the report: a kind of policy by its name (`policy_type`), or something else.
 
     `writing` is None for what Atlas never writes.
+
+    .. versionadded:: 0.1
     """
 
     subject: str
@@ -56,7 +66,10 @@ class ProviderCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderReport:
-    """All that a verification of a tenant's provider found."""
+    """All that a verification of a tenant's provider found.
+
+    .. versionadded:: 0.1
+    """
 
     health: Annotated[ProviderHealth, Doc("What it comes to.")]
     permissions: Annotated[

@@ -18,6 +18,7 @@ from atlas_gql.errors import (
     RunFinished,
     RunNotFinished,
     ValidationError,
+    public_text,
 )
 from atlas_gql.plugins.api import Doc
 from atlas_gql.schema.types.runs import WithRun
@@ -77,7 +78,7 @@ def _make(error: type[DomainError]) -> type:
         namespace[name] = strawberry.field(description=description)
     bases = (Error, WithRun) if issubclass(error, WITH_RUN) else (Error,)
     made = type(error.__name__, bases, {**namespace, "__annotations__": annotations})
-    return strawberry.type(made, description=" ".join((error.__doc__ or "").split()))
+    return strawberry.type(made, description=public_text(error))
 
 
 def _attributes(error: type[DomainError]) -> Mapping[str, tuple[Any, str]]:
