@@ -343,5 +343,9 @@ async def _check_tenants(
     if named is not None and {row.id for row in found} != set(named):
         raise ValidationError("There is no such tenant in the workspace.", field="tenant_ids")
     if found and given is not None:
-        tenant = tenant_of(found[0])
-        await together.rehearse(tx, actor, operation, workspace_id=workspace_id, tenant=tenant, given=given)
+        of = {"workspace_id": workspace_id, "tenant": tenant_of(found[0]), "given": given}
+        try:
+            await together.rehearse(tx, actor, operation, **of)
+        except ValidationError as exc:
+            # The operation's own input is one of the schedule's fields.
+            raise ValidationError(exc.message, field=f"input.{exc.field}") from exc

@@ -215,10 +215,12 @@ def test_a_deleted_schedule_is_gone_but_for_its_runs(place: Place, admin_url: st
         pytest.param({"tenantIds": ["ours", "foreign"]}, "tenantIds", id="foreign-tenant"),
         pytest.param({"tenantIds": ["ours"] * 2 + ["unknown"] * 1000}, "tenantIds", id="too-many-tenants"),
         pytest.param({"tenantIds": ["ours"], "allTenants": True}, "tenantIds", id="some-and-all"),
-        pytest.param({"input": {"policyTypes": [5]}}, "input.policyTypes[0]", id="input-type"),
+        pytest.param({"input": {"policyTypes": [5]}}, "input.policyTypes.0", id="input-type"),
         pytest.param({"input": {"tenantId": "x"}}, "input.tenantId", id="input-reserved"),
         pytest.param({"input": [1]}, "input", id="input-no-object"),
-        pytest.param({"input": {"policyTypes": ["none"]}}, "policyTypes", id="the-operation-s-own-check"),
+        pytest.param(
+            {"input": {"policyTypes": ["none"]}}, "input.policyTypes", id="the-operation-s-own-check"
+        ),
     ],
 )
 def test_what_does_not_fit_changes_nothing(place: Place, given: dict[str, Any], field: str) -> None:

@@ -112,7 +112,9 @@ def due(place: Place, admin: psycopg.Connection[Any], at: str = NOON, **given: A
 
 
 def runs(admin: psycopg.Connection[Any], place: Place, columns: str = "tenant_id") -> list[Any]:
-    query = f"SELECT {columns} FROM operation_runs WHERE workspace_id = %s ORDER BY tenant_id, id"
+    """Of the workspace's runs, but for what plugins do when they have ended."""
+    of = "workspace_id = %s AND NOT internal"
+    query = f"SELECT {columns} FROM operation_runs WHERE {of} ORDER BY tenant_id, id"
     rows = admin.execute(query.encode(), (place.workspace,)).fetchall()
     return [row[0] if len(row) == 1 else row for row in rows]
 
