@@ -200,6 +200,8 @@ def _read(operation: Operation[Any], given: Mapping[str, Any]) -> Any:
         # Its text quotes the input.
         wrong |= {str(error["loc"][0]) for error in exc.errors() if error["loc"]}
         raise _refused(operation.type, _misfits(wrong), ReasonCode.INVALID_REQUEST) from None
+    except DomainError as exc:
+        raise _refused(operation.type, exc.message, ReasonCode.INVALID_REQUEST) from exc
     except TypeError as exc:
         raise _refused(operation.type, NO_TEXT, ReasonCode.INVALID_REQUEST) from exc
     if wrong:
@@ -208,13 +210,13 @@ def _read(operation: Operation[Any], given: Mapping[str, Any]) -> Any:
 
 
 def _misfits(names: set[str]) -> str:
-    return f"its input does not fit: {', '.join(sorted(names))}"
+    return f"its input does not fit: {', '.join(sorted(names)) or 'the whole of it'}"
 
 
 def _as(of: type[Given], stored: Any, type_: str) -> Given:
     try:
         value: Given = adapter(of).validate_python(stored)
-    except ValidationError as exc:
+    except (ValidationError, DomainError) as exc:
         raise OperationFailure(
             f"What {type_} returned could not be read.",
             reason=ReasonCode.UNSUPPORTED,
@@ -224,4 +226,5 @@ def _as(of: type[Given], stored: Any, type_: str) -> Given:
 
 
 def _refused(type_: str, why: str, reason: ReasonCode) -> OperationFailure:
-    return OperationFailure(f"{type_} cannot be started: {why}.", reason=reason, code="start_refused")
+    said = f"{type_} cannot be started: {why.removesuffix('.')}."
+    return OperationFailure(said, reason=reason, code="start_refused")

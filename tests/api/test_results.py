@@ -16,7 +16,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from atlas_gql.plugins import Operation, OperationFailure, Ref, RunContext, new
-from atlas_gql.schema import ids, rows
+from atlas_gql.schema import ids
+from atlas_gql.schema.maps import OPERATION_RUN
 from atlas_gql.simulator import Running
 from atlas_gql.testing.installation import Installation, Place, installation
 from atlas_gql.testing.postgres import TestDatabase, fresh_database
@@ -43,10 +44,6 @@ query Result($id: ID!) {
   }
 }
 """
-BRIEF = (
-    "query R($id: ID!) { node(id: $id) { ... on OperationRun { type result { __typename ... on Measured"
-    " { count } } } } }"
-)
 
 
 class Kind(StrEnum):
@@ -285,17 +282,7 @@ def test_what_cannot_be_read_is_shown_as_it_is(
     assert answer == {"__typename": "UnknownOperationResult", "json": stored["result"]}
 
 
-def test_only_who_asks_for_results_reads_them(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = measured(place)
-    read: list[tuple[str, ...]] = []
-    original = rows._by_id
-
-    def noted(of: Any, names: tuple[str, ...]) -> Any:
-        read.append(names)
-        return original(of, names)
-
-    monkeypatch.setattr(rows, "_by_id", noted)
-    place.ask("query Q($id: ID!) { node(id: $id) { ... on OperationRun { outcome } } }", id=run["id"])
-    assert ["returned" in names for names in read] == [False]
-    place.ask(BRIEF, id=run["id"])
-    assert any("returned" in names for names in read)
+def test_only_who_asks_for_results_reads_them() -> None:
+    others = OPERATION_RUN.fields.keys() - {"result", "returned"}
+    assert "returned" not in OPERATION_RUN.needed(others)
+    assert "returned" in OPERATION_RUN.needed({"result"})

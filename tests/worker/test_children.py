@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from annotated_types import Ge
 
 from atlas_gql.ops import children
 from atlas_gql.ops.children import LONGEST_CHAIN
@@ -133,6 +134,20 @@ class OfSetInput:
     backup_set_id: Annotated[UUID, Ref("BackupSet", "backups.view")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairInput:
+    """Two numbers, the smaller one first."""
+
+    least: Annotated[int, Ge(0)] = 0
+    most: int = 9
+
+    def __post_init__(self) -> None:
+        if self.least == self.most:
+            raise ValidationError("They are the same.", field="most")
+        if self.least > self.most:
+            raise ValueError("in the wrong order")
+
+
 async def count(ctx: RunContext, given: CountInput) -> Counted:
     CARRIED.append((ctx.run.id, ctx.run.attempt))
     while given.how == "wait" and not GO_ON.is_set():
@@ -216,6 +231,7 @@ OPERATIONS = {
         operation("several", several, result=Counted),
         operation("deep", deep, DeepInput, result=Deep),
         operation("misread", misread),
+        operation("pair", nothing, PairInput),
         operation("write", nothing, writes=True, audit_action="count.written"),
         operation("of_set", nothing, OfSetInput, target=existing("BackupSet", field="backup_set_id")),
     )
@@ -424,6 +440,9 @@ def test_rights_lost_meanwhile_are_asked_again_when_the_child_is_claimed(
         pytest.param("tests.gone", {}, "UNKNOWN_OPERATION", "no installed plugin", id="unknown"),
         pytest.param("tests.count", {"count": "many"}, "INVALID_REQUEST", "not fit: count", id="bad value"),
         pytest.param("tests.count", {"amount": 1}, "INVALID_REQUEST", "not fit: amount", id="no such field"),
+        pytest.param("tests.pair", {"least": -1}, "INVALID_REQUEST", "not fit: least", id="out of bounds"),
+        pytest.param("tests.pair", {"least": 9}, "INVALID_REQUEST", "They are the same.", id="not together"),
+        pytest.param("tests.pair", {"least": 10}, "INVALID_REQUEST", "the whole of it", id="refused whole"),
         pytest.param("tests.of_set", {}, "INVALID_REQUEST", "not fit: backup_set_id", id="missing"),
         pytest.param("tests.count", {"how": "a\0b"}, "INVALID_REQUEST", "no text can hold", id="NUL"),
         pytest.param("tests.count", {"how": "\ud800"}, "INVALID_REQUEST", "no text can hold", id="surrogate"),
