@@ -66,12 +66,13 @@ class SettingsTypes:
         fields = {name: strawberry.field(description=text) for name, (_, text) in more.items()}
         for name, hint in hints_of(of).items():
             if name in secrets_of(of):
-                annotation, readers[name] = str, _read_secret
+                annotation, readers[name], says = str, _read_secret, "It is sealed, and never shown."
             else:
                 converted = self._inputs.converted(hint, _place(plugin, name))
-                annotation, readers[name] = converted.annotation, converted.read
+                annotation, readers[name], says = converted.annotation, converted.read, converted.says
             annotations[name] = Optional[annotation]  # noqa: UP045 # a value
-            fields[name] = strawberry.field(description=_description(name, of), default=strawberry.UNSET)
+            description = f"{_description(name, of)} {says}".strip()
+            fields[name] = strawberry.field(description=description, default=strawberry.UNSET)
         name = f"Set{pascal(plugin)}SettingsInput"
         made = type(name, (), {**fields, "__annotations__": annotations, "__module__": __name__})
         what = "What to set. What is left out stays as it is; null goes back to the default."

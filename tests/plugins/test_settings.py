@@ -385,6 +385,7 @@ def test_what_changed_is_audited_by_its_name(place: Place) -> None:
         pytest.param(
             {"urls": ["http://one.example"]}, "urls", "An address begins with https://.", id="check"
         ),
+        pytest.param({"limit": 101}, "limit", "Give at most 100.", id="bound"),
         pytest.param({"share": 2.0}, "share", "The plugin does not take this.", id="value-error"),
         pytest.param(
             {"signingSecret": ""}, "signingSecret", "A secret has 1 to 8,192 characters.", id="empty"

@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import SimpleNamespace
 from typing import Annotated, Any
 
+from annotated_types import Le
+
 from atlas_gql.plugins import (
     Doc,
     Operation,
@@ -45,7 +47,7 @@ class TenantSettings:
 
     urls: Annotated[tuple[str, ...], Doc("Where to.")] = ()
     tone: ExampleTone = ExampleTone.SHORT
-    limit: int | None = None
+    limit: Annotated[int, Le(100)] | None = None
     share: float = 0.5
     on: bool = True
     rules: tuple[ExampleRule, ...] = (ExampleRule(name="first"),)
