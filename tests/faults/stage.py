@@ -75,6 +75,7 @@ class Stage:
 
     def close(self) -> None:
         self.end_workers()
+        self.atlas.close()
         self.on_loop(self._own.close())
         if self._admin is not None:
             self._admin.close()
