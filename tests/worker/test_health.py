@@ -211,7 +211,7 @@ def test_every_metric_is_explained_to_operators(place: Place) -> None:
     assert worker is not None
     page = "".join(worker.meter.lines()) + loopback.get(f"{place.atlas.url}/metrics").text
     names = set(re.findall(r"# TYPE (\w+) ", page))
-    assert len(names) == 15
+    assert len(names) == 17
     assert {name for name in names if f"`{name}" not in OPERATIONS.read_text()} == set()
 
 
