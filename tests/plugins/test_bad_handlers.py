@@ -31,7 +31,7 @@ from atlas_gql.testing import (
     installation,
     run_operation,
 )
-from plugins import sample
+from support import sample
 from support.paths import DATA_DIR
 
 TOKEN = ".".join(("eyJ" + "hbGciOiJub25lIn0", "eyJzdWIiOiJtYXJpYSJ9", "c2lnbmF0dXJl"))

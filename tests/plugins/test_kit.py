@@ -29,9 +29,9 @@ from atlas_gql.testing import (
     run_operation,
     worker_lost,
 )
-from plugins import sample
-from plugins.sample import SampleHow, WorkInput
+from support import sample
 from support.paths import DATA_DIR
+from support.sample import SampleHow, WorkInput
 
 LATE = Failure("sample.work.late", ReasonCode.EXTENSION, "It is late.", "sample.late")
 WHOLE = Outcome(
