@@ -157,7 +157,7 @@ class TestWhatIsAskedFor:
             ),
             pytest.param(
                 {"filterMappings": [{"sourceId": GUIDS[0], "targetId": "a/b?c"}]},
-                "filterMappings",
+                "filterMappings.0.targetId",
                 id="no id at all",
             ),
         ],

@@ -21,6 +21,13 @@ class MappingInput:
     source_id: Annotated[str, Doc("Its Graph id in the backup.")]
     target_id: Annotated[str, Doc("The Graph id of its counterpart in the target tenant.")]
 
+    def __post_init__(self) -> None:
+        for name in ("source_id", "target_id"):
+            if not _is_guid(getattr(self, name)):
+                raise ValidationError(
+                    "Groups and filters are named by their Graph ids, which are GUIDs.", field=name
+                )
+
 
 # What plans and comparisons ask for alike.
 OfKinds = Annotated[
@@ -123,9 +130,6 @@ def _is_meant(assignment: Assignment, who: str, group_id: str, intent: str) -> b
 
 def _mapped(mappings: Sequence[MappingInput], field: str) -> dict[str, str]:
     """Source to target. Raises ValidationError when two say something about one, or two become one."""
-    for mapping in mappings:
-        if not (_is_guid(mapping.source_id) and _is_guid(mapping.target_id)):
-            raise ValidationError("Groups and filters are named by their Graph ids, which are GUIDs.", field)
     choices = {mapping.source_id.lower(): mapping.target_id.lower() for mapping in mappings}
     if len(choices) != len(mappings):
         raise ValidationError("A source is mapped twice.", field=field)

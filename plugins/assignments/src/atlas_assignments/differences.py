@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from atlas_assignments.changes import ChangeKind
-from atlas_gql.plugins import Doc, ReasonCode, Ref, ShownPolicy
+from atlas_gql.plugins import Doc, Id, ReasonCode, RestoreRun, ShownPolicy
 
 MOST = 1000
 """Policies that a comparison lists; its restore run has them all."""
@@ -46,9 +46,7 @@ class DifferingPolicy:
 class BackupComparison:
     """In what a tenant, or another backup of it, differs from a backup."""
 
-    restore_run_id: Annotated[
-        UUID, Ref("RestoreRun", "backups.view"), Doc("The restore run that has all of the comparison.")
-    ]
+    restore_run_id: Annotated[Id[RestoreRun], Doc("The restore run that has all of the comparison.")]
     unchanged: Annotated[int, Doc("How many policies are as in the backup.")]
     changed: Annotated[int, Doc("How many are assigned otherwise.")]
     missing: Annotated[int, Doc("How many the backup holds that are not there.")]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from atlas_gql.plugins import Doc, Ref, policy_key
+from atlas_gql.plugins import BackupSet, Doc, Id, RestoreRun, policy_key
 
 
 class DriftKind(StrEnum):
@@ -73,12 +73,8 @@ class DriftedPolicy:
 class DriftReport:
     """What drifted in a tenant since its newest complete backup."""
 
-    backup_set_id: Annotated[
-        UUID, Ref("BackupSet", "backups.view"), Doc("The backup that it was compared with.")
-    ]
-    restore_run_id: Annotated[
-        UUID, Ref("RestoreRun", "backups.view"), Doc("The restore run that has all of the comparison.")
-    ]
+    backup_set_id: Annotated[Id[BackupSet], Doc("The backup that it was compared with.")]
+    restore_run_id: Annotated[Id[RestoreRun], Doc("The restore run that has all of the comparison.")]
     unchanged: Annotated[int, Doc("How many policies are as they were backed up.")]
     changed: Annotated[int, Doc("How many are assigned otherwise.")]
     missing: Annotated[int, Doc("How many are not there any more.")]
