@@ -248,4 +248,4 @@ def test_only_the_workspace_in_a_hint_is_looked_for(runs, database_url):
 
 def test_a_filter_knows_every_condition():
     """A run is asked whatever a list can be asked."""
-    assert set(_TESTS) == {*lists.WORKSPACE_RUNS.filters, *lists.WORKSPACE_RUNS.each, WITHIN}
+    assert set(_TESTS) == {*lists.WORKSPACE_RUNS.filters, *lists.WORKSPACE_RUNS.each, WITHIN, "internal"}

@@ -8,18 +8,26 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from atlas_gql.db.tables import operation_runs as runs
 from atlas_gql.schema.maps import OPERATION_RUN
 from support.runs import add_run, change, quiet_place
 
+FIXED = ("tenant_id", "workspace_id", "input", "internal", "parent_run_id", "schedule_id")
+"""What a run is made with, for good."""
 SHOWN = {
     column.name
     for name in OPERATION_RUN.columns
-    if (column := OPERATION_RUN.columns[name]) in set(runs.c)
-    and name not in ("input", "tenant_id", "workspace_id")
+    if (column := OPERATION_RUN.columns[name]) in set(runs.c) and column.name not in FIXED
 }
-OTHER = {str: "other", int: 7, UUID: UUID(int=7), datetime: datetime(2100, 1, 1, tzinfo=UTC)}
+OTHER = {
+    str: "other",
+    int: 7,
+    object: Jsonb({"a": 7}),
+    UUID: UUID(int=7),
+    datetime: datetime(2100, 1, 1, tzinfo=UTC),
+}
 SILENT = ("lease_until", "dispatch_after", "not_before", "dispatches", "worker", "crashes", "alone")
 CHANGED_IN = "SELECT changed_in::text FROM operation_runs WHERE id = %s"
 
