@@ -45,7 +45,9 @@ def look(subject: Subject, *, injected: int = 1, outcome: str | None = "succeede
     """The findings; `outcome` is what the runs must have ended with, None for any."""
     stage = subject.stage
     seen = Findings(injected=injected)
-    rows = stage.sql("SELECT * FROM operation_runs WHERE tenant_id = %s", subject.place.tenant)
+    rows = stage.sql(
+        "SELECT * FROM operation_runs WHERE tenant_id = %s AND NOT internal", subject.place.tenant
+    )
     ended = [row for row in rows if row["status"] == "completed"]
     seen.lost = len(rows) - len(ended)
     seen.demand(not seen.lost, f"{seen.lost} runs did not end")

@@ -71,7 +71,8 @@ class Subject:
     def ended(self) -> bool:
         """Whether no run of the tenant is active."""
         return not self.stage.sql(
-            "SELECT id FROM operation_runs WHERE tenant_id = %s AND status <> 'completed'", self.place.tenant
+            "SELECT id FROM operation_runs WHERE tenant_id = %s AND status <> 'completed' AND NOT internal",
+            self.place.tenant,
         )
 
     def until_ended(self, *, within: float = 60) -> None:
