@@ -120,7 +120,7 @@ def statements(monkeypatch: pytest.MonkeyPatch, quiet: Installation) -> list[str
 def values(name: str, document: DocumentNode, world: World) -> dict[str, Any]:
     """The values of the operation's variables; those with a default are left to it."""
     own = world.values[CLIENT.get(name.removesuffix(".graphql"), "runId")]
-    known = {**world.values, "id": own, "first": 25, "filter": None}
+    known = {**world.values, "id": own, "first": 25, "filter": None, "name": "Tenant"}
     declared = operation_of(document).variable_definitions or ()
     return {v.variable.name.value: known[v.variable.name.value] for v in declared if not v.default_value}
 
