@@ -57,6 +57,7 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
         "assignments.undo": executed,
     },
     "providers": {},
+    "webhooks": {},
 }
 
 
