@@ -39,7 +39,8 @@ def test_a_declared_detail_is_kept_and_nothing_is_said():
 def test_an_undeclared_detail_is_kept_and_the_log_warns_once():
     with capture_logs() as said:
         assert [failed("early") for _ in range(3)] == ["example.early"] * 3
-    assert said == [
+    # Workers of other tests may say something meanwhile.
+    assert [one for one in said if "detail" in one] == [
         {"event": "reason detail not declared", "log_level": "warning", "detail": "example.early"}
     ]
 

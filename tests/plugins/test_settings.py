@@ -276,7 +276,9 @@ def database() -> Iterator[TestDatabase]:
 
 @pytest.fixture(scope="module")
 def atlas(database: TestDatabase) -> Iterator[Installation]:
-    with installation(database, plugins=load_all([*discover(), EXAMPLE])) as running:
+    # Without those that listen to runs: they read settings meanwhile.
+    own = discover(["assignments", "providers"])
+    with installation(database, plugins=load_all([*own, EXAMPLE])) as running:
         yield running
 
 
