@@ -33,9 +33,11 @@ log = structlog.get_logger("atlas.listening")
 _REGISTER = text(
     """
     WITH gone AS (DELETE FROM listeners WHERE seen_at < clock_timestamp() - interval '1 day')
-    INSERT INTO listeners (type, types, seen_at)
-    SELECT type, types, clock_timestamp() FROM jsonb_to_recordset(:given) AS given(type text, types text[])
-    ON CONFLICT (type) DO UPDATE SET types = excluded.types, seen_at = excluded.seen_at
+    INSERT INTO listeners (type, types, where_set, seen_at)
+    SELECT type, types, where_set, clock_timestamp()
+    FROM jsonb_to_recordset(:given) AS given(type text, types text[], where_set boolean)
+    ON CONFLICT (type) DO UPDATE SET
+        types = excluded.types, where_set = excluded.where_set, seen_at = excluded.seen_at
     """
 ).bindparams(bindparam("given", type_=JSONB))
 
@@ -53,6 +55,9 @@ _HEARD = text(
     JOIN tenants ON tenants.id = run.tenant_id AND tenants.archived_at IS NULL
     JOIN listeners AS listener ON listener.seen_at > clock_timestamp() - interval '10 minutes'
         AND (listener.types = '{}' OR run.type = ANY (listener.types))
+        AND (NOT listener.where_set OR EXISTS (
+            SELECT FROM plugin_tenant_settings AS theirs
+            WHERE theirs.tenant_id = run.tenant_id AND theirs.plugin = split_part(listener.type, '.', 1)))
     WHERE run.id = ANY (:ids)
     ORDER BY run.finished_at, run.id, listener.type
     """
@@ -141,7 +146,10 @@ class Listening:
 
     async def register(self) -> None:
         """Say which listeners there are, before this worker tells any of them."""
-        given = [{"type": one.type, "types": list(one.types)} for one in self._listeners.values()]
+        given = [
+            {"type": one.type, "types": list(one.types), "where_set": one.where_set}
+            for one in self._listeners.values()
+        ]
         await self._database.scope(ENGINE).execute(_REGISTER, given=given)
 
     async def sweep(self) -> int:

@@ -205,6 +205,8 @@ class Listener:
     handler: Callable[[RunContext, FinishedRun], Awaitable[None]]
     types: tuple[str, ...] = ()
     """The operations whose runs it hears of; all when empty."""
+    where_set: bool = False
+    """Whether it hears only of runs in tenants for which something is set of the plugin."""
     time_limit: timedelta = timedelta(hours=24)
 
 

@@ -13,7 +13,7 @@ from atlas_gql.access.capabilities import Capability as Own
 from atlas_gql.access.capabilities import Role
 from atlas_gql.errors import ConfigurationError, DomainError
 from atlas_gql.graph.paths import problem_of_declared
-from atlas_gql.plugins.api import Capability, Listener, Operation, ReasonDetail, Target
+from atlas_gql.plugins.api import Capability, Listener, Operation, PluginSettings, ReasonDetail, Target
 from atlas_gql.plugins.naming import OWN, camel, class_names, pascal
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -40,11 +40,13 @@ def problem_of_operation(operation: Any, plugin: str, capabilities: Collection[s
     )
 
 
-def problem_of_listener(listener: Any, plugin: str) -> str | None:
+def problem_of_listener(listener: Any, plugin: str, settings: PluginSettings | None) -> str | None:
     if not isinstance(listener, Listener):
         return "it is no Listener"
     if not _texts(listener.types):
         return "its types are no tuple of operation types"
+    if listener.where_set and (settings is None or settings.tenant is None):
+        return "it hears of tenants where something is set, and nothing can be set for a tenant"
     return _problem_of_work(listener, plugin)
 
 

@@ -214,7 +214,7 @@ def _offers(name: str, plugin: Any, taken: Mapping[str, str]) -> _Offers:
         types |= set(settings_names(name, settings))
     _take(claimed, taken, name, *(f"GraphQL type {type_}" for type_ in sorted(types)))
     for listener in listeners:
-        _refuse(problem_of_listener(listener, name), name, "listener", listener, "type")
+        _refuse(problem_of_listener(listener, name, settings), name, "listener", listener, "type")
         _take(claimed, taken, name, f"operation type {listener.type}")
     for row in rows:
         _refuse(problem_of(row), name, "policy type", row, "path")

@@ -293,6 +293,7 @@ def test_two_plugins_with_one_graphql_type_are_both_named() -> None:
         pytest.param(replace(LISTENER, type="bad.fine"), "both bad and bad", id="type-of-an-operation"),
         pytest.param(replace(LISTENER, handler=blocking), "no async function", id="handler"),
         pytest.param(replace(LISTENER, types="bad.fine"), "no tuple of operation types", id="types"),
+        pytest.param(replace(LISTENER, where_set=True), "nothing can be set for a tenant", id="where-set"),
         pytest.param(replace(LISTENER, label=""), "it has no label", id="label"),
     ],
 )

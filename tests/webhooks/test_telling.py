@@ -255,6 +255,15 @@ def test_without_a_secret_nothing_is_sent(place: Place, hooks: Receiver) -> None
     assert (failure["reasonCode"], hooks.of(where)) == ("MISSING_CONFIGURATION", [])
 
 
+def test_nothing_follows_in_a_tenant_where_nothing_is_set(place: Place, hooks: Receiver) -> None:
+    bare = place.atlas.new_place()
+    run_of(bare)
+    configure(place, hooks.url(path()))
+    # Ends are heard of in their order: once the second is, the first has been.
+    followed(place, run_of(place), hooks)
+    assert bare.ask(FOLLOWERS, id=bare.tenant_id)["data"]["tenant"]["runs"]["nodes"] == []
+
+
 def test_after_a_day_a_receiver_is_given_up(
     place: Place, hooks: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

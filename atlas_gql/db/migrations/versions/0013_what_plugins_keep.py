@@ -188,6 +188,7 @@ _RUNS = (
     """CREATE TABLE listeners (
          type text NOT NULL,
          types text[] NOT NULL,
+         where_set boolean NOT NULL DEFAULT false,
          seen_at timestamptz NOT NULL,
          CONSTRAINT pk_listeners PRIMARY KEY (type))""",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON listeners TO atlas_engine",

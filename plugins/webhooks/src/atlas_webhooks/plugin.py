@@ -18,6 +18,7 @@ def atlas_listeners() -> Iterable[Listener]:
             label="Tell webhooks",
             description="Tells the receivers that are set for the tenant that a run has ended.",
             handler=deliver,
+            where_set=True,
         )
     ]
 
