@@ -103,7 +103,7 @@ def _plain(value: Any) -> str:
             return ""
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
-        case list():
+        case list() | tuple():
             return ", ".join(map(_plain, value))
         case _:
             return str(clean(str(value)))

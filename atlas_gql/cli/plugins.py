@@ -36,6 +36,7 @@ def list_(as_json: AsJson = False) -> None:
             "operations": "Operations",
             "policyTypes": "Policy types",
             "capabilities": "Capabilities",
+            "listeners": "Listeners",
             "refused": "Why it is not loaded",
         },
         empty="No plugin is loaded.",
@@ -69,5 +70,6 @@ def _row(plugin: Installed) -> dict[str, Any]:
         "operations": plugin.operations,
         "policyTypes": plugin.policy_types,
         "capabilities": plugin.capabilities,
+        "listeners": plugin.listeners,
         "refused": plugin.refused,
     }

@@ -41,6 +41,7 @@ class Installed:
     operations: tuple[str, ...] = ()
     policy_types: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    listeners: tuple[str, ...] = ()
     refused: str | None = None
 
 
@@ -159,6 +160,7 @@ def _installed(
         operations=tuple(operation.type for operation in _sorted(offer.operations)),
         policy_types=tuple(row.policy_type for row in offer.policy_types),
         capabilities=tuple(added.name for added in offer.capabilities),
+        listeners=tuple(listener.type for listener in _sorted(offer.listeners)),
     )
 
 

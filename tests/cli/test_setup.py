@@ -270,7 +270,7 @@ def test_a_refused_command_leaves_nothing_behind(atlas, made, place, name, rows)
 
 def test_the_loaded_plugins_are_listed(made, monkeypatch):
     operations = [f"assignments.{verb}" for verb in ("compare", "fetch", "plan", "restore", "undo")]
-    nothing = {"policyTypes": [], "capabilities": [], "refused": None}
+    nothing = {"policyTypes": [], "capabilities": [], "listeners": [], "refused": None}
     row = {"name": "assignments", "version": version("atlas-assignments"), "operations": operations}
     assert {**row, **nothing} in made("plugins", "list")
     monkeypatch.setenv("ATLAS_LOAD_PLUGINS", "")
@@ -284,7 +284,7 @@ def test_a_plugin_that_is_not_loaded_says_why_beside_those_that_are(made, monkey
     good, refused = made("plugins", "list")[0], made("plugins", "list")[-1]
     assert (good["name"], good["refused"]) == ("assignments", None)
     why = f"The label {row.label} is offered by both Atlas itself and bad."
-    nothing = {"version": None, "operations": [], "policyTypes": [], "capabilities": []}
+    nothing = {"version": None, "operations": [], "policyTypes": [], "capabilities": [], "listeners": []}
     assert refused == {"name": "bad", **nothing, "refused": why}
 
 

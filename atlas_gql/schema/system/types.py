@@ -54,6 +54,9 @@ class Plugin:
     name: str = strawberry.field(description="Its name.")
     version: str | None = strawberry.field(description="The version of its package.")
     operations: list[str] = strawberry.field(description="The types of the operations that it offers.")
+    listeners: list[str] = strawberry.field(
+        description="The types of its listeners, which hear of ended runs."
+    )
     refused: str | None = strawberry.field(description="Why it is not loaded; null for one that is.")
 
 

@@ -20,7 +20,7 @@ class ReasonCodeDescription:
 
 @strawberry.type(description="A cause that a plugin knows, beside the reason code `EXTENSION`.")
 class ReasonDetail:
-    plugin: str = strawberry.field(description="The plugin.")
+    plugin: str = strawberry.field(description="The name of the plugin that declares it.")
     name: str = strawberry.field(description="Its name; `plugin.name` is what failures show.")
     description: str = strawberry.field(description="What it means.")
 

@@ -25,6 +25,13 @@ class WebhooksOutcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The API shows these: a string below a member would be lost.
+WebhooksOutcome.SUCCEEDED.__doc__ = "All that it attempted is done."
+WebhooksOutcome.PARTIALLY_SUCCEEDED.__doc__ = "Some is done, and some is not."
+WebhooksOutcome.FAILED.__doc__ = "Nothing is done, or it could not go on."
+WebhooksOutcome.CANCELLED.__doc__ = "Somebody asked it to stop."
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebhooksEndpoint:
     """A receiver, and which runs it is told of; all conditions must hold."""
