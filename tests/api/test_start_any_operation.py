@@ -102,13 +102,13 @@ def place(picky: Installation) -> Place:
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """The tenants that are tried by themselves from now on."""
     seen: list[UUID] = []
-    original = Starts._alone
+    original = Starts.alone
 
     async def noted(self: Starts, actor: Any, operation: Any, tenant_id: UUID, **asked: Any) -> Any:
         seen.append(tenant_id)
         return await original(self, actor, operation, tenant_id, **asked)
 
-    monkeypatch.setattr(Starts, "_alone", noted)
+    monkeypatch.setattr(Starts, "alone", noted)
     return seen
 
 
