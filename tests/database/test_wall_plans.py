@@ -125,7 +125,7 @@ def test_a_page_is_read_by_its_index(
 
 @pytest.mark.parametrize("who", ["owner", "operator"])
 def test_a_run_is_found_by_its_id(filled: Filled, who: str) -> None:
-    statement = rows._by_id(OPERATION_RUN, OPERATION_RUN.needed(("type",)))
+    statement = rows.by_id(OPERATION_RUN, OPERATION_RUN.needed(("type",)))
     plan = filled.plan(statement, getattr(filled, who), ids=[filled.run])
     assert "Index Cond: (id = ANY" in plan
     assert "Seq Scan on operation_runs" not in plan
