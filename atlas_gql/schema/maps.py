@@ -279,7 +279,6 @@ RUN_ITEM = row_map(
     reads={"failure": RUN_ITEM_COLUMNS},
 )
 
-# A line is no thing of its own: it has no id, and is not among KINDS.
 RUN_LOG = row_map(
     "RunLogEntry",
     run_log,
@@ -413,6 +412,7 @@ KINDS: dict[str, RowMap] = {
         SCHEDULE,
         OPERATION_RUN,
         RUN_ITEM,
+        RUN_LOG,
         AUDIT_ENTRY,
         POLICY,
         BACKUP_SET,

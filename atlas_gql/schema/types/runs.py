@@ -97,7 +97,7 @@ class RunItemFilter:
 
 
 @strawberry.type(description="A line of a run's log.")
-class RunLogEntry:
+class RunLogEntry(Node):
     at: datetime = strawberry.field(description="When it was logged.")
     event: str = strawberry.field(description="What happened, in the operation's words.")
     data: JSON = strawberry.field(description="What goes with it, by name, without secrets.")

@@ -21,6 +21,7 @@ KINDS: Mapping[str, str | None] = {
     "Schedule": "runs.view",
     "OperationRun": "runs.view",
     "RunItem": "runs.view",
+    "RunLogEntry": "runs.view",
     "AuditEntry": "audit.view",
     "Policy": "policies.view",
     "BackupSet": "backups.view",

@@ -305,7 +305,7 @@ class World:
             attempt=1,
             finished_at=NOW,
         )
-        self._add("run_log", id=new_id(), **home, run_id=run, attempt=1, event=mark)
+        self._add("run_log", id=self._put("RunLogEntry", place), **home, run_id=run, attempt=1, event=mark)
         self._add(
             "audit_entries",
             id=self._put("AuditEntry", place),
