@@ -61,7 +61,9 @@ def shown(data: dict[str, Any]) -> dict[str, Any]:
     """The answer without JSON values, whose keys are data."""
     if isinstance(data, dict):
         return {
-            key: shown(value) for key, value in data.items() if key not in ("groups", "filters", "details")
+            key: shown(value)
+            for key, value in data.items()
+            if key not in ("groups", "filters", "details", "input")
         }
     return [shown(value) for value in data] if isinstance(data, list) else data
 
